@@ -135,6 +135,16 @@ class Client(ABC):
         kind = self.resource(resource)
         return self.request("GET", kind.path(namespace), query={k: v for k, v in query.items() if v})
 
+    def list_shared(self, resource: str, namespace: str | None = None, *, label_selector: str = "",
+                    field_selector: str = "") -> tuple[list[Obj], str]:
+        """(items, resourceVersion) for informers: the items may be shared with others, so never change them."""
+        answer = self.list(resource, namespace, label_selector=label_selector, field_selector=field_selector)
+        kind = self.resource(resource)
+        for item in answer["items"]:  # lists leave the type of their items out
+            item.setdefault("apiVersion", kind.api_version)
+            item.setdefault("kind", kind.kind)
+        return answer["items"], answer["metadata"]["resourceVersion"]
+
     def create(self, obj: Obj, namespace: str | None = None, *, subresource: str | None = None) -> Obj:
         """POST.  The kind and, unless given, the namespace are the object's own."""
         kind = self.resource_for(obj.get("apiVersion", ""), obj.get("kind", ""))
