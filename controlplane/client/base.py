@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Obj = dict[str, Any]
+Objs = list[Obj]
 PatchType = Literal["strategic", "merge", "json", "apply"]
 EventHandler = Callable[[str, Obj], None]  # ("ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK", object)
 CloseHandler = Callable[["ApiError | None"], None]
@@ -136,7 +137,7 @@ class Client(ABC):
         return self.request("GET", kind.path(namespace), query={k: v for k, v in query.items() if v})
 
     def list_shared(self, resource: str, namespace: str | None = None, *, label_selector: str = "",
-                    field_selector: str = "") -> tuple[list[Obj], str]:
+                    field_selector: str = "") -> tuple[Objs, str]:
         """(items, resourceVersion) for informers: the items may be shared with others, so never change them."""
         answer = self.list(resource, namespace, label_selector=label_selector, field_selector=field_selector)
         kind = self.resource(resource)

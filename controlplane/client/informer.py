@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from controlplane.client.base import ApiError, Client, Obj, Watch
+from controlplane.client.base import ApiError, Client, Obj, Objs, Watch
 from controlplane.clock import Loop
 
 Handler = Callable[[str, Obj | None, Obj | None], None]  # ("ADDED" | "MODIFIED" | "DELETED", old, new)
+Keys = list[str]
 IndexFunc = Callable[[Obj], Iterable[str]]
 
 FIRST_BACKOFF = 0.8  # seconds; client-go's reflector: 0.8 s, doubling to 30 s, with jitter
@@ -69,10 +70,10 @@ class Informer:
         """The object with this `namespace/name` key, or None."""
         return self._objects.get(key)
 
-    def list(self) -> list[Obj]:
+    def list(self) -> Objs:
         return list(self._objects.values())
 
-    def keys(self) -> list[str]:
+    def keys(self) -> Keys:
         return list(self._objects)
 
     def __len__(self) -> int:
@@ -88,7 +89,7 @@ class Informer:
             for value in indexer(obj):
                 index.setdefault(value, {})[key] = obj
 
-    def by_index(self, name: str, value: str) -> list[Obj]:
+    def by_index(self, name: str, value: str) -> Objs:
         """All objects that the index `name` has under `value`."""
         return list(self._indices[name].get(value, {}).values())
 
@@ -133,7 +134,7 @@ class Informer:
         self.synced = True
         self._open_watch()
 
-    def _replace(self, items: list[Obj]) -> None:
+    def _replace(self, items: Objs) -> None:
         """Make the cache equal to a fresh list, and tell the handlers what that changed."""
         fresh = {key_of(obj): obj for obj in items}
         for key in [key for key in self._objects if key not in fresh]:
