@@ -25,12 +25,20 @@ class Named(Protocol):
 class StatusError(Exception):
     """A request that ends with `status`, a Status object."""
 
-    def __init__(self, code: int, reason: str, message: str, details: Obj | None = None, meta: Obj | None = None) -> None:
+    def __init__(
+        self, code: int, reason: str, message: str, details: Obj | None = None, meta: Obj | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.reason = reason
-        self.status: Obj = {"kind": "Status", "apiVersion": "v1", "metadata": meta or {}, "status": "Failure",
-                            "message": message, "reason": reason}
+        self.status: Obj = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": meta or {},
+            "status": "Failure",
+            "message": message,
+            "reason": reason,
+        }
         if details is not None:
             self.status["details"] = details
         self.status["code"] = code
@@ -128,8 +136,11 @@ def too_many_requests(message: str, details: Obj | None = None, retry_after: int
 
 
 def unsupported_media_type(accepted: Sequence[str]) -> StatusError:
-    return StatusError(415, "UnsupportedMediaType", "the body of the request was in an unknown format - accepted media "
-                       f"types include: {', '.join(accepted)}")
+    return StatusError(
+        415,
+        "UnsupportedMediaType",
+        f"the body of the request was in an unknown format - accepted media types include: {', '.join(accepted)}",
+    )
 
 
 def too_large(message: str) -> StatusError:

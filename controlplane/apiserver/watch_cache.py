@@ -33,7 +33,9 @@ class Entry:
     @classmethod
     def build(cls, key: bytes, stored: Obj, value: bytes, revision: int) -> Entry:
         """The entry for what was stored: the resourceVersion is not in the value, it is the key's revision."""
-        return cls(key, {**stored, "metadata": {**stored["metadata"], "resourceVersion": str(revision)}}, value, revision)
+        return cls(
+            key, {**stored, "metadata": {**stored["metadata"], "resourceVersion": str(revision)}}, value, revision
+        )
 
     @property
     def raw(self) -> bytes:
@@ -115,8 +117,9 @@ class WatchStream:
 class WatchCache:
     """All objects of one resource, and who watches them."""
 
-    def __init__(self, store: EtcdStore, prefix: bytes, now: Callable[[], float],
-                 triggers: dict[str, Callable[[Obj], str]]) -> None:
+    def __init__(
+        self, store: EtcdStore, prefix: bytes, now: Callable[[], float], triggers: dict[str, Callable[[Obj], str]]
+    ) -> None:
         self.store = store
         self.prefix = prefix
         self.now = now

@@ -108,14 +108,30 @@ class Client(ABC):
         """The resource that serves a kind; ApiError 404 if the server has none."""
 
     @abstractmethod
-    def request(self, method: str, path: str, *, query: dict[str, str] | None = None, body: Any = None,
-                content_type: str = "application/json") -> Any:
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, str] | None = None,
+        body: Any = None,
+        content_type: str = "application/json",
+    ) -> Any:
         """One request; returns the decoded answer (a dict, or text for logs)."""
 
     @abstractmethod
-    def watch(self, resource: str, handler: EventHandler, namespace: str | None = None, *, resource_version: str = "",
-              label_selector: str = "", field_selector: str = "", bookmarks: bool = True,
-              on_close: CloseHandler | None = None) -> Watch:
+    def watch(
+        self,
+        resource: str,
+        handler: EventHandler,
+        namespace: str | None = None,
+        *,
+        resource_version: str = "",
+        label_selector: str = "",
+        field_selector: str = "",
+        bookmarks: bool = True,
+        on_close: CloseHandler | None = None,
+    ) -> Watch:
         """Call `handler` on the loop for every change after `resource_version`.
 
         `on_close` hears once when the server ends the watch: None for a normal end, an ApiError otherwise
@@ -128,16 +144,31 @@ class Client(ABC):
         kind = self.resource(resource)
         return self.request("GET", kind.path(_ns(kind, namespace), name, subresource))
 
-    def list(self, resource: str, namespace: str | None = None, *, label_selector: str = "", field_selector: str = "",
-             resource_version: str = "", limit: int = 0, continue_: str = "") -> Obj:
+    def list(
+        self,
+        resource: str,
+        namespace: str | None = None,
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        resource_version: str = "",
+        limit: int = 0,
+        continue_: str = "",
+    ) -> Obj:
         """The `List` object: `items`, and `metadata.resourceVersion` to watch from.  No namespace means all."""
-        query = {"labelSelector": label_selector, "fieldSelector": field_selector, "resourceVersion": resource_version,
-                 "limit": str(limit or ""), "continue": continue_}
+        query = {
+            "labelSelector": label_selector,
+            "fieldSelector": field_selector,
+            "resourceVersion": resource_version,
+            "limit": str(limit or ""),
+            "continue": continue_,
+        }
         kind = self.resource(resource)
         return self.request("GET", kind.path(namespace), query={k: v for k, v in query.items() if v})
 
-    def list_shared(self, resource: str, namespace: str | None = None, *, label_selector: str = "",
-                    field_selector: str = "") -> tuple[Objs, str]:
+    def list_shared(
+        self, resource: str, namespace: str | None = None, *, label_selector: str = "", field_selector: str = ""
+    ) -> tuple[Objs, str]:
         """(items, resourceVersion) for informers: the items may be shared with others, so never change them."""
         answer = self.list(resource, namespace, label_selector=label_selector, field_selector=field_selector)
         kind = self.resource(resource)
@@ -151,7 +182,9 @@ class Client(ABC):
         kind = self.resource_for(obj.get("apiVersion", ""), obj.get("kind", ""))
         meta = obj.get("metadata") or {}
         name = meta.get("name") if subresource else None
-        return self.request("POST", kind.path(_ns(kind, namespace or meta.get("namespace")), name, subresource), body=obj)
+        return self.request(
+            "POST", kind.path(_ns(kind, namespace or meta.get("namespace")), name, subresource), body=obj
+        )
 
     def update(self, obj: Obj, *, subresource: str | None = None) -> Obj:
         """PUT.  With a resourceVersion in the object, a 409 says that somebody else wrote in between."""
@@ -162,15 +195,39 @@ class Client(ABC):
     def update_status(self, obj: Obj) -> Obj:
         return self.update(obj, subresource="status")
 
-    def patch(self, resource: str, name: str, patch: Any, namespace: str | None = None, *, type: PatchType = "merge",
-              subresource: str | None = None, field_manager: str = "", force: bool = False) -> Obj:
+    def patch(
+        self,
+        resource: str,
+        name: str,
+        patch: Any,
+        namespace: str | None = None,
+        *,
+        type: PatchType = "merge",
+        subresource: str | None = None,
+        field_manager: str = "",
+        force: bool = False,
+    ) -> Obj:
         kind = self.resource(resource)
         query = {"fieldManager": field_manager, "force": "true" if force else ""}
-        return self.request("PATCH", kind.path(_ns(kind, namespace), name, subresource), body=patch,
-                            query={k: v for k, v in query.items() if v}, content_type=PATCH_TYPES[type])
+        return self.request(
+            "PATCH",
+            kind.path(_ns(kind, namespace), name, subresource),
+            body=patch,
+            query={k: v for k, v in query.items() if v},
+            content_type=PATCH_TYPES[type],
+        )
 
-    def delete(self, resource: str, name: str, namespace: str | None = None, *, grace_period_seconds: int | None = None,
-               propagation_policy: str = "", uid: str = "", resource_version: str = "") -> Obj:
+    def delete(
+        self,
+        resource: str,
+        name: str,
+        namespace: str | None = None,
+        *,
+        grace_period_seconds: int | None = None,
+        propagation_policy: str = "",
+        uid: str = "",
+        resource_version: str = "",
+    ) -> Obj:
         """DELETE.  `uid` and `resource_version` are preconditions: 409 if the object is another one by now."""
         options: Obj = {"apiVersion": "v1", "kind": "DeleteOptions"}
         if grace_period_seconds is not None:
@@ -187,9 +244,16 @@ class Client(ABC):
         meta: Obj = {"name": name, "namespace": namespace}
         if uid:
             meta["uid"] = uid
-        return self.request("POST", f"/api/v1/namespaces/{namespace}/pods/{name}/binding", body={
-            "apiVersion": "v1", "kind": "Binding", "metadata": meta,
-            "target": {"apiVersion": "v1", "kind": "Node", "name": node}})
+        return self.request(
+            "POST",
+            f"/api/v1/namespaces/{namespace}/pods/{name}/binding",
+            body={
+                "apiVersion": "v1",
+                "kind": "Binding",
+                "metadata": meta,
+                "target": {"apiVersion": "v1", "kind": "Node", "name": node},
+            },
+        )
 
 
 PATCH_TYPES: dict[str, str] = {

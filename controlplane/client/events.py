@@ -30,15 +30,27 @@ class EventRecorder:
         """Record that `reason` ("Scheduled", "Killing", ...) happened to `obj`; `type` is "Normal" or "Warning"."""
         meta = obj["metadata"]
         now = rfc3339(self.loop.now())
-        key = (obj.get("kind", ""), meta.get("namespace", ""), meta["name"], meta.get("uid", ""), field_path, type,
-               reason, message)
+        key = (
+            obj.get("kind", ""),
+            meta.get("namespace", ""),
+            meta["name"],
+            meta.get("uid", ""),
+            field_path,
+            type,
+            reason,
+            message,
+        )
         try:
             known = self._seen.get(key)
             if known is not None:
                 try:
                     known = {**known, "count": known["count"] + 1, "lastTimestamp": now}
-                    self.client.patch("events", known["metadata"]["name"],
-                                      {"count": known["count"], "lastTimestamp": now}, known["metadata"]["namespace"])
+                    self.client.patch(
+                        "events",
+                        known["metadata"]["name"],
+                        {"count": known["count"], "lastTimestamp": now},
+                        known["metadata"]["namespace"],
+                    )
                     self._seen[key] = known
                     return
                 except ApiError as error:
@@ -51,18 +63,30 @@ class EventRecorder:
     def _create(self, obj: Obj, type: str, reason: str, message: str, field_path: str, now: str) -> Obj:
         meta = obj["metadata"]
         namespace = meta.get("namespace") or "default"
-        involved = {"apiVersion": obj.get("apiVersion"), "kind": obj.get("kind"), "name": meta["name"],
-                    "namespace": meta.get("namespace"), "uid": meta.get("uid"),
-                    "resourceVersion": meta.get("resourceVersion"), "fieldPath": field_path}
+        involved = {
+            "apiVersion": obj.get("apiVersion"),
+            "kind": obj.get("kind"),
+            "name": meta["name"],
+            "namespace": meta.get("namespace"),
+            "uid": meta.get("uid"),
+            "resourceVersion": meta.get("resourceVersion"),
+            "fieldPath": field_path,
+        }
         source = {"component": self.component, "host": self.host}
         event: Obj = {
-            "apiVersion": "v1", "kind": "Event",
+            "apiVersion": "v1",
+            "kind": "Event",
             "metadata": {"name": f"{meta['name']}.{self._rng.getrandbits(64):016x}", "namespace": namespace},
             "involvedObject": {k: v for k, v in involved.items() if v},
-            "reason": reason, "message": message, "type": type, "count": 1,
-            "firstTimestamp": now, "lastTimestamp": now,
+            "reason": reason,
+            "message": message,
+            "type": type,
+            "count": 1,
+            "firstTimestamp": now,
+            "lastTimestamp": now,
             "source": {k: v for k, v in source.items() if v},
-            "reportingComponent": self.component, "reportingInstance": self.host,
+            "reportingComponent": self.component,
+            "reportingInstance": self.host,
         }
         self.client.create(event)
         return event

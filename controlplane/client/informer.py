@@ -42,8 +42,17 @@ class Informer:
     depend on the world outside the cluster.
     """
 
-    def __init__(self, loop: Loop, client: Client, resource: str, namespace: str | None = None, *,
-                 label_selector: str = "", field_selector: str = "", resync: float = 0.0) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        client: Client,
+        resource: str,
+        namespace: str | None = None,
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        resync: float = 0.0,
+    ) -> None:
         self.loop = loop
         self.client = client
         self.resource = resource
@@ -126,7 +135,8 @@ class Informer:
         self._end_watch()
         try:
             items, self._version = self.client.list_shared(
-                self.resource, self.namespace, label_selector=self.label_selector, field_selector=self.field_selector)
+                self.resource, self.namespace, label_selector=self.label_selector, field_selector=self.field_selector
+            )
         except ApiError as error:
             self._retry(error, self._relist)
             return
@@ -151,9 +161,14 @@ class Informer:
         epoch = self._epoch
         try:
             self._watch = self.client.watch(
-                self.resource, lambda type, obj: self._on_event(epoch, type, obj), self.namespace,
-                resource_version=self._version, label_selector=self.label_selector,
-                field_selector=self.field_selector, on_close=lambda error: self._on_close(epoch, error))
+                self.resource,
+                lambda type, obj: self._on_event(epoch, type, obj),
+                self.namespace,
+                resource_version=self._version,
+                label_selector=self.label_selector,
+                field_selector=self.field_selector,
+                on_close=lambda error: self._on_close(epoch, error),
+            )
         except ApiError as error:
             self._on_close(epoch, error)
             return
@@ -236,12 +251,19 @@ class InformerFactory:
         self._informers: dict[tuple[Any, ...], Informer] = {}
         self._started = False
 
-    def informer(self, resource: str, namespace: str | None = None, *, label_selector: str = "",
-                 field_selector: str = "") -> Informer:
+    def informer(
+        self, resource: str, namespace: str | None = None, *, label_selector: str = "", field_selector: str = ""
+    ) -> Informer:
         key = (resource, namespace, label_selector, field_selector)
         if key not in self._informers:
-            self._informers[key] = Informer(self.loop, self.client, resource, namespace, label_selector=label_selector,
-                                            field_selector=field_selector)
+            self._informers[key] = Informer(
+                self.loop,
+                self.client,
+                resource,
+                namespace,
+                label_selector=label_selector,
+                field_selector=field_selector,
+            )
             if self._started:
                 self._informers[key].start()
         return self._informers[key]

@@ -81,7 +81,7 @@ class TxnResult(NamedTuple):
     """`responses` holds, op by op, a RangeResult, the key-value a put replaced (or None), or the ones deleted."""
 
     succeeded: bool
-    responses: list[RangeResult | KeyValue | None | list[KeyValue]]
+    responses: list[RangeResult | KeyValue | list[KeyValue] | None]
     revision: int
 
 
@@ -130,8 +130,16 @@ class EtcdStore(Protocol):
     @property
     def compact_revision(self) -> int: ...
 
-    def range(self, key: bytes, end: bytes | None = None, *, limit: int = 0, revision: int = 0,
-              count_only: bool = False, keys_only: bool = False) -> RangeResult: ...
+    def range(
+        self,
+        key: bytes,
+        end: bytes | None = None,
+        *,
+        limit: int = 0,
+        revision: int = 0,
+        count_only: bool = False,
+        keys_only: bool = False,
+    ) -> RangeResult: ...
 
     def put(self, key: bytes, value: bytes, lease: int = 0) -> KeyValue: ...
 

@@ -51,8 +51,16 @@ class Store:
         history = self._history.get(key)
         return history[-1] if history and history[-1].version else None
 
-    def range(self, key: bytes, end: bytes | None = None, *, limit: int = 0, revision: int = 0,
-              count_only: bool = False, keys_only: bool = False) -> RangeResult:
+    def range(
+        self,
+        key: bytes,
+        end: bytes | None = None,
+        *,
+        limit: int = 0,
+        revision: int = 0,
+        count_only: bool = False,
+        keys_only: bool = False,
+    ) -> RangeResult:
         """The keys of `[key, end)` in order, as they were at `revision` (0 for now).
 
         Raises Compacted or FutureRevision if that revision can't be read.
@@ -94,7 +102,7 @@ class Store:
             self._unsorted.clear()
         keys = self._sorted
         last = len(keys) if end == ALL_KEYS else bisect_left(keys, end)
-        return keys[bisect_left(keys, start):last]
+        return keys[bisect_left(keys, start) : last]
 
     # Writing --------------------------------------------------------------------------------------------------------
 
@@ -124,7 +132,7 @@ class Store:
                 self.range(op.key, op.end, revision=op.revision, count_only=True)
         revision = self.revision + 1
         events: list[Event] = []
-        responses: list[RangeResult | KeyValue | None | list[KeyValue]] = []
+        responses: list[RangeResult | KeyValue | list[KeyValue] | None] = []
         for op in ops:
             if isinstance(op, Put):
                 events.append(self._put(op.key, op.value, op.lease, revision))
@@ -142,8 +150,9 @@ class Store:
         """A range inside a transaction sees the writes that came before it."""
         before, self.revision = self.revision, present
         try:
-            return self.range(op.key, op.end, limit=op.limit, revision=op.revision, count_only=op.count_only,
-                              keys_only=op.keys_only)
+            return self.range(
+                op.key, op.end, limit=op.limit, revision=op.revision, count_only=op.count_only, keys_only=op.keys_only
+            )
         finally:
             self.revision = before
 
@@ -156,8 +165,9 @@ class Store:
         elif kv is None:
             left = 0
         else:
-            left = {"version": kv.version, "create": kv.create_revision, "mod": kv.mod_revision,
-                    "lease": kv.lease}[compare.target]
+            left = {"version": kv.version, "create": kv.create_revision, "mod": kv.mod_revision, "lease": kv.lease}[
+                compare.target
+            ]
         right = compare.operand
         if compare.op == "=":
             return left == right
@@ -274,11 +284,17 @@ class _Watcher:
         key, end = self.key, self.end
         if len(events) == 1:
             changed = events[0].kv.key
-            mine = events if changed == key or (end is not None and changed >= key
-                                                and (end == ALL_KEYS or changed < end)) else ()
+            mine = (
+                events
+                if changed == key or (end is not None and changed >= key and (end == ALL_KEYS or changed < end))
+                else ()
+            )
         else:
-            mine = [e for e in events if e.kv.key == key or (end is not None and e.kv.key >= key
-                                                             and (end == ALL_KEYS or e.kv.key < end))]
+            mine = [
+                e
+                for e in events
+                if e.kv.key == key or (end is not None and e.kv.key >= key and (end == ALL_KEYS or e.kv.key < end))
+            ]
         if mine:
             self.on_events(revision, mine)
 
