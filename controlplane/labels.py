@@ -1,7 +1,7 @@
 """Label selectors: the grammar, the matching and the errors (apimachinery: pkg/labels, LabelSelectorAsSelector).
 
-    >>> parse_selector("tier in (web,db), !canary").matches({"tier": "db"})
-    True
+>>> parse_selector("tier in (web,db), !canary").matches({"tier": "db"})
+True
 """
 
 from __future__ import annotations
@@ -17,23 +17,30 @@ Match = Callable[[Mapping[str, str]], bool]
 _NAME = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _INTEGER = re.compile(r"[+-]?[0-9]+")
-_QUALIFIED = ("must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric "
-              "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
-              "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')")
-_VALUE = ("a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start "
-          "and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for "
-          "validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')")
-_PREFIX = ("prefix part a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
-           "and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
-           r"'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')")
+_QUALIFIED = (
+    "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric "
+    "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
+    "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+)
+_VALUE = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must "
+    "start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for "
+    "validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
+)
+_PREFIX = (
+    "prefix part a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', "
+    "and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
+    r"'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+)
 
 
 def check_key(key: str) -> list[str]:
     """What is wrong with a label key, in upstream's words; empty if nothing is."""
     prefix, slash, name = key.rpartition("/")
     if "/" in prefix:
-        return [f"a valid label key {_QUALIFIED} with an optional DNS subdomain prefix and '/' "
-                "(e.g. 'example.com/MyName')"]
+        return [
+            f"a valid label key {_QUALIFIED} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
+        ]
     errors = []
     if slash and not prefix:
         errors.append("prefix part must be non-empty")
@@ -83,15 +90,24 @@ class Requirement(NamedTuple):
         elif self.op in ("=", "==", "!=") and count != 1:
             found.append(_invalid("values", list(self.values), "exact-match compatibility requires one single value"))
         elif self.op in ("exists", "!") and count:
-            found.append(_invalid("values", list(self.values), "values set must be empty for exists and does not exist"))
+            found.append(
+                _invalid("values", list(self.values), "values set must be empty for exists and does not exist")
+            )
         elif self.op in ("gt", "lt"):
             if count != 1:
-                found.append(_invalid("values", list(self.values),
-                                      "for 'Gt', 'Lt' operators, exactly one value is required"))
-            found += [_invalid(f"values[{i}]", value, "for 'Gt', 'Lt' operators, the value must be an integer")
-                      for i, value in enumerate(self.values) if _integer(value) is None]
-        found += [_invalid(f"values[{i}][{self.key}]", value, "; ".join(wrong))
-                  for i, value in enumerate(self.values) if (wrong := check_value(value))]
+                found.append(
+                    _invalid("values", list(self.values), "for 'Gt', 'Lt' operators, exactly one value is required")
+                )
+            found += [
+                _invalid(f"values[{i}]", value, "for 'Gt', 'Lt' operators, the value must be an integer")
+                for i, value in enumerate(self.values)
+                if _integer(value) is None
+            ]
+        found += [
+            _invalid(f"values[{i}][{self.key}]", value, "; ".join(wrong))
+            for i, value in enumerate(self.values)
+            if (wrong := check_value(value))
+        ]
         return found
 
     def compile(self) -> Match:
@@ -170,8 +186,9 @@ class Selector:
         return "NOTHING" if self._nothing else f"Selector({str(self)!r})"
 
     def __eq__(self, other: object) -> bool:
-        return (isinstance(other, Selector) and self.requirements == other.requirements
-                and self._nothing == other._nothing)
+        return (
+            isinstance(other, Selector) and self.requirements == other.requirements and self._nothing == other._nothing
+        )
 
     def __hash__(self) -> int:
         return hash((self.requirements, self._nothing))
@@ -203,7 +220,7 @@ def from_set(labels: Labels) -> Selector:
 
 
 def from_label_selector(selector: Mapping[str, Any] | None) -> Selector:
-    """A metav1.LabelSelector.  None selects nothing, an empty one everything.  Raises ValueError in upstream's words."""
+    """A metav1.LabelSelector: None selects nothing, an empty one everything.  ValueError in upstream's words."""
     if selector is None:
         return NOTHING
     requirements = [Requirement(k, "=", (v,)) for k, v in (selector.get("matchLabels") or {}).items()]
@@ -226,7 +243,7 @@ def _check(requirement: Requirement) -> None:
 
 _TOKEN = re.compile(r"[ \t\r\n]*(==|!=|[=!(),<>]|[^ \t\r\n=!(),<>]+)")
 _BINARY = {"=": "=", "==": "==", "!=": "!=", "in": "in", "notin": "notin", ">": "gt", "<": "lt"}
-_SPECIAL = frozenset("= == != ! ( ) , < >".split())
+_SPECIAL = frozenset(["=", "==", "!=", "!", "(", ")", ",", "<", ">"])
 _END = ""
 
 
