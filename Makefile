@@ -1,0 +1,53 @@
+# make lab         set up, and open JupyterLab on the course's map
+# make test        set up, and run every check and test
+# make notebooks   execute the notebooks again and keep their new outputs (FILES="notebooks/08*" for some of them)
+# make bench       the table of benchmarks
+# make conformance the table of what answers as Kubernetes does
+# make lock        resolve pyproject.toml again, into the two lock files
+# make clean       remove what the others made
+# ARGS is passed on:  make lab ARGS="--no-browser --port 9999"    make test ARGS="tests/etcd -x"
+
+SHELL := bash
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+ARGS ?=
+FILES ?=
+
+# No question about news and no look-up of new versions at the start; root needs to say so.
+LAB_FLAGS := --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
+LAB_FLAGS += $(if $(filter 0,$(shell id -u)),--allow-root)
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
+
+.PHONY: setup setup-test lab test notebooks bench conformance lock clean
+
+setup:
+	@.ci/setup lab
+
+setup-test:
+	@.ci/setup test
+
+lab: setup
+	exec jupyter lab notebooks/00-map.ipynb $(LAB_FLAGS) $(ARGS)
+
+test: setup-test
+	ruff check .
+	ruff format --check .
+	mypy
+	pytest $(ARGS)
+
+notebooks: setup-test
+	python -m tests.notebooks $(FILES)
+
+bench: setup
+	python -m benchmarks $(ARGS)
+
+conformance: setup-test
+	python -m tests.conformance $(ARGS)
+
+lock:
+	$(COMPILE) pyproject.toml --group build --output-file requirements.lock
+	$(COMPILE) pyproject.toml --group build --extra test --constraint requirements.lock --output-file tests/requirements.lock
+	npm install --prefix tests/portable --package-lock-only
+
+clean:
+	rm -rf .venv .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/portable/node_modules
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
