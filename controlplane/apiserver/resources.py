@@ -1,4 +1,4 @@
-"""Which resources there are, and how each is named, scoped, stored and served (apimachinery: RESTMapper, APIResource)."""
+"""Which resources there are: how each is named, scoped, stored and served (apimachinery: RESTMapper, APIResource)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cached_property
 
 from controlplane.apiserver.resource_table import GROUPS, STORED_AS
 
-ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
+ALL_VERBS: tuple[str, ...] = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 SUBRESOURCE_VERBS = ("get", "patch", "update")
 
 
