@@ -45,6 +45,7 @@ class ResourceInfo:
     storage_version: str = ""
     list_kind: str = ""
     custom: bool = False  # defined by a CustomResourceDefinition
+    selectable_fields: tuple[str, ...] = ()  # of a custom kind: paths like ".spec.color"
 
     @cached_property
     def api_version(self) -> str:
