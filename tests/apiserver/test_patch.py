@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -74,7 +75,7 @@ def test_merging_twice_is_merging_once_and_changes_no_input(obj, patch):
 
 
 def test_a_merge_shares_what_it_does_not_touch():
-    obj = {"spec": {"a": {}, "b": {"c": 1}}, "status": {"x": []}}
+    obj: dict[str, Any] = {"spec": {"a": {}, "b": {"c": 1}}, "status": {"x": []}}
     merged = apply_merge_patch(obj, {"spec": {"b": {"c": 2}}})
     assert merged["status"] is obj["status"]
     assert merged["spec"]["a"] is obj["spec"]["a"]

@@ -1,0 +1,239 @@
+"""Strategic merge patch: lists by key, directives, order, and what upstream says of patches that make no sense."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controlplane.apiserver.errors import StatusError
+from controlplane.apiserver.strategic import apply_strategic_merge
+
+
+@dataclass
+class T:
+    """A schema as small as the tests need."""
+
+    name: str = ""
+    patch_strategy: str = ""
+    patch_merge_key: str = ""
+    fields: dict[str, T] = field(default_factory=dict)
+    element: T | None = None
+
+    def field(self, key: str) -> T | None:
+        return self.fields.get(key)
+
+
+def by_key(key: str, strategy: str = "merge", **fields: T) -> T:
+    return T("", strategy, key, element=T("Item", fields={"name": T(), **fields}))
+
+
+PORTS = by_key("containerPort")
+SET = T(patch_strategy="merge", element=T())
+ATOMIC = T(element=T())
+CONTAINERS = by_key("name", env=by_key("name"), ports=PORTS, args=ATOMIC, resources=T("R", fields={"limits": T()}))
+POD = T(
+    "Pod",
+    fields={
+        "metadata": T("ObjectMeta", fields={"labels": T("map"), "finalizers": SET}),
+        "spec": T(
+            "PodSpec",
+            fields={
+                "containers": CONTAINERS,
+                "volumes": by_key("name", "merge,retainKeys"),
+                "tolerations": ATOMIC,
+                "strategy": T("Strategy", "retainKeys", fields={"rollingUpdate": T()}),
+                "affinity": T("Affinity", "replace"),
+            },
+        ),
+    },
+)
+
+
+def patched(spec, patch):
+    before = copy.deepcopy((spec, patch))
+    result = apply_strategic_merge({"spec": spec}, {"spec": patch}, POD)
+    assert (spec, patch) == before
+    return result["spec"]
+
+
+def items(*names, **fields):
+    return [{"name": name, **fields} for name in names]
+
+
+def refusal(spec, patch):
+    with pytest.raises(StatusError) as caught:
+        patched(spec, patch)
+    assert caught.value.code in (400, 422)
+    return caught.value.status["message"]
+
+
+def test_an_item_is_merged_by_its_key():
+    live = {"containers": [{"name": "app", "image": "v1", "env": items("A", value="1")}]}
+    patch = {"containers": [{"name": "app", "image": "v2", "env": items("B", value="2")}]}
+    assert patched(live, patch) == {
+        "containers": [{"name": "app", "image": "v2", "env": [*items("B", value="2"), *items("A", value="1")]}]
+    }
+
+
+def test_a_new_item_comes_before_what_only_the_server_has():
+    assert patched({"containers": items("app")}, {"containers": items("side")}) == {"containers": items("side", "app")}
+
+
+def test_an_item_is_deleted_or_the_whole_list_replaced():
+    live = {"containers": items("a", "b", "c")}
+    assert patched(live, {"containers": [{"$patch": "delete", "name": "b"}]}) == {"containers": items("a", "c")}
+    assert patched(live, {"containers": [{"$patch": "replace"}, *items("d")]}) == {"containers": items("d")}
+    assert patched(live, {"containers": None}) == {}
+
+
+def test_the_order_that_a_patch_asks_for():
+    live = {"containers": items("a", "b", "c", "d")}
+    order = {"$setElementOrder/containers": items("c", "a")}
+    assert patched(live, order) == {"containers": items("b", "c", "a", "d")}
+    order["containers"] = [{"name": "c", "image": "x"}]
+    assert patched(live, order) == {"containers": [*items("b"), *items("c", image="x"), *items("a", "d")]}
+    added = {"$setElementOrder/containers": items("a", "e", "b"), "containers": items("e")}
+    assert patched(live, added) == {"containers": items("a", "e", "b", "c", "d")}
+    assert patched({}, added) == {"containers": items("e")}
+    assert patched({}, {"$setElementOrder/containers": items("a")}) == {}
+
+
+def test_kubectl_apply_deletes_and_orders_in_one_patch():
+    live = {"containers": items("a", "b", "side")}
+    patch = {
+        "$setElementOrder/containers": items("a"),
+        "containers": [{"$patch": "delete", "name": "b"}],
+    }
+    assert patched(live, patch) == {"containers": items("a", "side")}
+
+
+def test_a_merged_list_of_plain_values():
+    def finalizers(live, **patch):
+        old = {"metadata": {"finalizers": live}}
+        return apply_strategic_merge(old, {"metadata": patch}, POD)["metadata"]["finalizers"]
+
+    assert finalizers(["a", "b"], finalizers=["b", "c"]) == ["a", "b", "c"]
+    assert finalizers(["a", "b", "c"], **{"$deleteFromPrimitiveList/finalizers": ["b"]}) == ["a", "c"]
+    assert finalizers(["a", "b", "c"], **{"$setElementOrder/finalizers": ["c", "a"]}) == ["b", "c", "a"]
+
+
+def test_an_atomic_list_or_map_is_replaced():
+    assert patched({"tolerations": [1, 2]}, {"tolerations": [3]}) == {"tolerations": [3]}
+    assert patched({"affinity": {"a": 1}}, {"affinity": {"b": 2}}) == {"affinity": {"b": 2}}
+
+
+def test_map_directives():
+    live = {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}}
+    retained = {"strategy": {"$retainKeys": ["type"], "type": "Recreate"}}
+    assert patched(live, retained) == {"strategy": {"type": "Recreate"}}
+    assert patched(live, {"strategy": {"$patch": "replace", "x": 1}}) == {"strategy": {"x": 1}}
+    assert patched(live, {"strategy": {"$patch": "delete"}}) == {"strategy": {}}
+
+
+def test_a_volume_changes_its_source():
+    live = {"volumes": [{"name": "v", "emptyDir": {}}]}
+    patch = {"volumes": [{"$retainKeys": ["name", "hostPath"], "name": "v", "hostPath": {"path": "/"}}]}
+    assert patched(live, patch) == {"volumes": [{"name": "v", "hostPath": {"path": "/"}}]}
+
+
+def test_nulls_and_directives_in_what_is_added_leave_no_trace():
+    patch = {"containers": [{"name": "a", "image": None, "env": [{"name": "A", "$patch": "delete"}]}]}
+    assert patched({}, patch) == {"containers": [{"name": "a", "env": []}]}
+    assert patched({"x": 1}, {"x": None, "y": None}) == {}
+
+
+def test_what_is_not_touched_is_shared():
+    live = {"spec": {"containers": items("a", "b")}, "status": {}}
+    result = apply_strategic_merge(live, {"spec": {"containers": [{"name": "b", "image": "x"}]}}, POD)
+    assert result["status"] is live["status"]
+    assert result["spec"]["containers"][0] is live["spec"]["containers"][0]
+
+
+def test_patches_that_make_no_sense():
+    live = {"containers": items("a"), "strategy": {}}
+    assert refusal(live, {"containers": [{"image": "x"}]}) == (
+        "map: map[image:x] does not contain declared merge key: name"
+    )
+    assert refusal(live, {"containers": [{"$patch": "delete"}]}) == (
+        "map: map[$patch:delete] does not contain declared merge key: name"
+    )
+    assert refusal(live, {"containers": [{"$patch": "x", "name": "a"}]}) == (
+        "unknown patch type: x in map: map[$patch:x name:a]"
+    )
+    assert refusal(live, {"$patch": "sideways"}) == "unknown patch type: sideways in map: map[$patch:sideways]"
+    assert refusal(live, {"containers": ["x"]}).startswith("list element types are not identical: [[map[name:a]] [x]]")
+    assert refusal(live, {"containers": [["x"]]}).startswith("list element types are not identical")
+    assert refusal({"containers": []}, {"containers": [["x"]]}) == (
+        "the server rejected our request due to an error in our request"
+    )
+    assert refusal(live, {"strategy": {"$retainKeys": 1}}) == "invalid patch format of retainKeys"
+    assert refusal(live, {"strategy": {"$retainKeys": [], "type": 1}}) == "invalid patch format of retainKeys"
+    assert refusal(live, {"$setElementOrder/containers": 1}) == "expected a []interface {}, but received a int64"
+    assert refusal(live, {"$setElementOrderX": []}) == "invalid patch format of setElementOrder list"
+    assert refusal(live, {"$deleteFromPrimitiveListX": []}) == "invalid patch format of primitive list"
+    assert refusal({"what": {}}, {"what": {}}) == (
+        'unable to find api field in struct PodSpec for the json field "what"'
+    )
+    assert refusal(live, {"$setElementOrder/containers": items("b"), "containers": items("a")}) == (
+        "The order in patch list:\n[map[name:a]]\n doesn't match $setElementOrder list:\n[map[name:b]]\n"
+    )
+
+
+def test_a_patch_is_an_object():
+    with pytest.raises(StatusError) as caught:
+        apply_strategic_merge({}, [], POD)
+    assert caught.value.status["message"] == (
+        "json: cannot unmarshal array into Go value of type map[string]interface {}"
+    )
+
+
+NAMES = st.sampled_from("abcd")
+CONTAINER_LISTS = st.lists(
+    st.fixed_dictionaries({"name": NAMES}, optional={"image": NAMES, "args": st.lists(NAMES, max_size=2)}),
+    max_size=4,
+    unique_by=lambda item: item["name"],
+)
+SPECS = st.fixed_dictionaries(
+    {},
+    optional={
+        "containers": CONTAINER_LISTS,
+        "tolerations": st.lists(st.integers(0, 3), max_size=3),
+        "strategy": st.fixed_dictionaries({}, optional={"type": NAMES}),
+    },
+)
+
+
+@given(SPECS, SPECS)
+def test_a_patch_twice_is_a_patch_once(live, patch):
+    once = patched(live, patch)
+    assert patched(once, patch) == once
+
+
+@given(SPECS)
+def test_nothing_and_itself_change_nothing(spec):
+    assert patched(spec, {}) == spec
+    assert patched(spec, spec) == spec
+    assert patched({}, spec) == spec
+
+
+@given(CONTAINER_LISTS, CONTAINER_LISTS)
+def test_what_is_patched_is_there_in_the_sequence_of_the_patch_and_nothing_is_lost(live, patch):
+    result = patched({"containers": live}, {"containers": patch})["containers"]
+    names = [item["name"] for item in result]
+    assert sorted(names) == sorted({item["name"] for item in live + patch})
+    assert [name for name in names if name in {i["name"] for i in patch}] == [item["name"] for item in patch]
+
+
+@given(CONTAINER_LISTS, CONTAINER_LISTS, st.permutations("abcd"))
+def test_an_order_is_kept(live, patch, order):
+    place = {name: i for i, name in enumerate(order)}
+    patch = sorted(patch, key=lambda item: place[item["name"]])
+    if not live and not patch:
+        return
+    spec = {"$setElementOrder/containers": items(*order), "containers": patch}
+    names = [item["name"] for item in patched({"containers": live}, spec)["containers"]]
+    assert names == sorted(names, key=place.__getitem__)
