@@ -1,0 +1,149 @@
+"""Defaults of the smaller groups (kubernetes: pkg/apis/{networking,discovery,storage,rbac,...}/*/defaults.go)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Obj = dict[str, Any]
+
+
+def _text(obj: Obj, key: str, value: str) -> None:
+    if not obj.get(key):
+        obj[key] = value
+
+
+def network_policy(obj: Obj) -> None:
+    spec = obj.setdefault("spec", {})
+    spec.setdefault("podSelector", {})
+    for key in ("ingress", "egress"):
+        for rule in spec.get(key, ()):
+            for port in rule.get("ports", ()):
+                _text(port, "protocol", "TCP")
+    if not spec.get("policyTypes"):
+        spec["policyTypes"] = ["Ingress", "Egress"] if spec.get("egress") else ["Ingress"]
+
+
+def ingress(obj: Obj) -> None:
+    obj.setdefault("spec", {})
+    obj.setdefault("status", {}).setdefault("loadBalancer", {})
+
+
+def ingress_class(obj: Obj) -> None:
+    spec = obj.setdefault("spec", {})
+    if "parameters" in spec:
+        _text(spec["parameters"], "scope", "Cluster")
+
+
+def endpoint_slice(obj: Obj) -> None:
+    if obj.get("endpoints") is None:
+        obj["endpoints"] = []
+    for endpoint in obj["endpoints"]:
+        endpoint.setdefault("conditions", {})
+    obj.setdefault("ports", None)
+    for port in obj["ports"] or ():
+        if port.get("name") is None:
+            port["name"] = ""
+        _text(port, "protocol", "TCP")
+
+
+def storage_class(obj: Obj) -> None:
+    _text(obj, "reclaimPolicy", "Delete")
+    _text(obj, "volumeBindingMode", "Immediate")
+
+
+def csi_driver(obj: Obj) -> None:
+    spec = obj.setdefault("spec", {})
+    for key, value in (("attachRequired", True), ("podInfoOnMount", False), ("storageCapacity", False),
+                       ("requiresRepublish", False), ("seLinuxMount", False)):
+        if spec.get(key) is None:
+            spec[key] = value
+    _text(spec, "fsGroupPolicy", "ReadWriteOnceWithFSType")
+    if not spec.get("volumeLifecycleModes"):
+        spec["volumeLifecycleModes"] = ["Persistent"]
+
+
+def volume_attachment(obj: Obj) -> None:
+    obj.setdefault("spec", {}).setdefault("source", {})
+    obj.setdefault("status", {}).setdefault("attached", False)
+
+
+def priority_class(obj: Obj) -> None:
+    obj.setdefault("value", 0)
+    _text(obj, "preemptionPolicy", "PreemptLowerPriority")
+
+
+def role(obj: Obj) -> None:
+    obj.setdefault("rules", None)
+
+
+def role_binding(obj: Obj) -> None:
+    ref = obj.setdefault("roleRef", {})
+    _text(ref, "apiGroup", "rbac.authorization.k8s.io")
+    for subject in obj.get("subjects", ()):
+        if not subject.get("apiGroup") and subject.get("kind") in ("User", "Group"):
+            subject["apiGroup"] = "rbac.authorization.k8s.io"
+
+
+def lease(obj: Obj) -> None:
+    obj.setdefault("spec", {})
+
+
+def certificate_request(obj: Obj) -> None:
+    spec = obj.setdefault("spec", {})
+    if not spec.get("usages"):
+        spec["usages"] = ["digital signature", "key encipherment"]
+    obj.setdefault("status", {})
+
+
+def review(obj: Obj) -> None:
+    obj.setdefault("spec", {})
+    obj.setdefault("status", {})
+
+
+def access_review(obj: Obj) -> None:
+    review(obj)
+    obj["status"].setdefault("allowed", False)
+
+
+def controller_revision(obj: Obj) -> None:
+    obj.setdefault("revision", 0)
+
+
+def custom_resource_definition(obj: Obj) -> None:
+    spec = obj.setdefault("spec", {})
+    _text(spec, "scope", "Namespaced")
+    names = spec.setdefault("names", {})
+    if not names.get("singular"):
+        names["singular"] = names.get("kind", "").lower()
+    if not names.get("listKind") and names.get("kind"):
+        names["listKind"] = names["kind"] + "List"
+    conversion = spec.setdefault("conversion", {})
+    _text(conversion, "strategy", "None")
+    client = (conversion.get("webhook") or {}).get("clientConfig") or {}
+    if "service" in client and client["service"].get("port") is None:
+        client["service"]["port"] = 443
+    obj.setdefault("status", {})
+
+
+def _webhooks(obj: Obj) -> None:
+    for hook in obj.get("webhooks", ()):
+        _text(hook, "failurePolicy", "Fail")
+        _text(hook, "matchPolicy", "Equivalent")
+        for key in ("namespaceSelector", "objectSelector"):
+            hook.setdefault(key, {})
+        if hook.get("timeoutSeconds") is None:
+            hook["timeoutSeconds"] = 10
+        for rule in hook.get("rules", ()):
+            _text(rule, "scope", "*")
+        if "service" in (client := hook.setdefault("clientConfig", {})) and client["service"].get("port") is None:
+            client["service"]["port"] = 443
+
+
+def validating_webhooks(obj: Obj) -> None:
+    _webhooks(obj)
+
+
+def mutating_webhooks(obj: Obj) -> None:
+    _webhooks(obj)
+    for hook in obj.get("webhooks", ()):
+        _text(hook, "reinvocationPolicy", "Never")
