@@ -12,8 +12,9 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 ARGS ?=
 FILES ?=
 
-# No question about news and no look-up of new versions at the start; root needs to say so.
-LAB_FLAGS := --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
+# The whole course in the file browser, the map in front; no question about news, no look-up of new versions.
+LAB_FLAGS := --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks/00-map.ipynb
+LAB_FLAGS += --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 LAB_FLAGS += $(if $(filter 0,$(shell id -u)),--allow-root)
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
 
@@ -26,7 +27,7 @@ setup-test:
 	@.ci/setup test
 
 lab: setup
-	exec jupyter lab notebooks/00-map.ipynb $(LAB_FLAGS) $(ARGS)
+	exec jupyter lab $(LAB_FLAGS) $(ARGS)
 
 test: setup-test
 	ruff check .

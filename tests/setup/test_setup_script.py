@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-FAKE_UV = f"""#!/bin/bash
+FAKE_UV = f"""#!/bin/sh
 echo "$*" >>"$UV_CALLS"
 [ "$1" = venv ] && mkdir -p .venv/bin && ln -s "{sys.executable}" .venv/bin/python
 exit 0
@@ -33,7 +33,7 @@ class Copy:
             (self.folder / name).parent.mkdir(exist_ok=True)
             shutil.copy(ROOT / name, self.folder / name)
         for program in ["bash", "cat", "cksum", "dirname", "id", "ln", "mkdir", "rm"]:
-            (self.bin / program).symlink_to(str(shutil.which(program)))
+            self.program(program, f'#!/bin/sh\nexec {shutil.which(program)} "$@"\n')
 
     def program(self, name: str, text: str) -> None:
         (self.bin / name).write_text(text)
@@ -89,7 +89,7 @@ def test_a_moved_folder_gets_its_environment_again(copy: Copy) -> None:
 
 def test_no_python(copy: Copy) -> None:
     copy.program("uv", FAKE_UV)
-    copy.program("python3", "#!/bin/bash\nexit 1\n")  # what a Python 3.10 answers to the question
+    copy.program("python3", "#!/bin/sh\nexit 1\n")  # what a Python 3.10 answers to the question
     done = copy.setup(PYTHON="")
     assert done.returncode == 1
     [line] = done.stderr.splitlines()
@@ -114,8 +114,8 @@ def test_no_uv_and_no_network(copy: Copy) -> None:
 
 
 def test_no_pip_and_no_root(copy: Copy) -> None:
-    copy.program("id", "#!/bin/bash\necho 1000\n")
-    refuses_modules = f'#!/bin/bash\n[ "$1" = -m ] && exit 1\n[ "$1" = -c ] && exec {sys.executable} "$@"\n'
+    copy.program("id", "#!/bin/sh\necho 1000\n")
+    refuses_modules = f'#!/bin/sh\n[ "$1" = -m ] && exit 1\n[ "$1" = -c ] && exec {sys.executable} "$@"\n'
     copy.program(
         "python3", refuses_modules.replace("exec", 'case "$2" in *executable*) echo python3; exit;; esac; exec')
     )
