@@ -18,7 +18,10 @@ except ImportError:  # in a browser, say
     _orjson = None  # type: ignore[assignment]
 
 MAX_DEPTH = 200  # Go stops at 10,000, far beyond any object; Python's encoders stop earlier, so refuse at the door
-_LONG_NUMBER = re.compile(rb"\d{19}|[eE]\+?\d{3}")  # may be past 64 bits or infinite, which orjson lets pass
+_SAME_DIGIT = bytes(
+    ord("0") if chr(byte) in "0123456789" else ord("e") if byte == ord("E") else byte for byte in range(256)
+)
+_HUGE = re.compile(rb"e\+?000+\s*(?:[,\]}]|$)")
 _INFINITE = float("inf")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -51,7 +54,7 @@ def encode(obj: Any) -> bytes:
 
 def decode(raw: bytes) -> Any:
     """The value of a JSON text; DecodeError, and nothing else, if it is none."""
-    if _orjson is not None and not _LONG_NUMBER.search(raw):
+    if _orjson is not None and not _has_large_number(raw):
         try:
             return _checked(raw, _orjson.loads(raw))
         except ValueError:  # bad syntax, or text that is no Unicode, which Go forgives
@@ -121,6 +124,14 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(name)
+
+
+def _has_large_number(raw: bytes) -> bool:
+    """Whether some number may be past 64 bits or infinite, which orjson lets pass as something else."""
+    shape = raw.translate(_SAME_DIGIT)
+    if b"0000000000000000000" in shape:
+        return True
+    return (b"0e000" in shape or b"0e+000" in shape) and _HUGE.search(shape) is not None
 
 
 def _float(text: str) -> float:
