@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from controlplane.apiserver.codec import encode
+
 if TYPE_CHECKING:
-    from controlplane.apiserver.watch_cache import WatchStream
+    from controlplane.apiserver.watch_cache import Entry, WatchStream
 
 Obj = dict[str, Any]
 JSON = "application/json"
@@ -45,19 +47,57 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """One answer: `body` is a JSON value (shared: never change it) or text, or `raw` has its bytes already.
+    """One answer.  What it carries is one of:
 
-    `watch` is set instead when the answer is a stream of events, `upgrade` when the connection becomes something
-    else (exec, port-forward): a value that the HTTP front knows how to serve.
+    - `entry`, a stored object, or `listing`, a page of them: their JSON is encoded once and shared;
+    - `body`, a JSON value, or text;
+    - `watch`, a stream of events, each of which `frame(type, entry)` puts in the form that the client asked for;
+    - `upgrade`, when the connection becomes something else (exec, port-forward): the HTTP front knows how to serve it.
+
+    All of it is shared with others: never change it.
     """
 
     status: int
     body: Any = None
-    raw: bytes | None = None
+    entry: Entry | None = None
+    listing: Listing | None = None
     content_type: str = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
     watch: WatchStream | None = None
+    frame: Callable[[str, Entry], bytes] | None = None
     upgrade: Any = None
+    warnings: tuple[str, ...] = ()
+
+    def payload(self) -> bytes:
+        """The body as bytes."""
+        if self.entry is not None:
+            return self.entry.raw
+        if self.listing is not None:
+            return self.listing.raw()
+        if isinstance(self.body, bytes):
+            return self.body
+        return self.body.encode() if isinstance(self.body, str) else encode(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page of objects; the items of built-in kinds leave their type out, as upstream's do."""
+
+    api_version: str
+    kind: str  # of the list: "PodList"
+    meta: Obj
+    entries: list[Entry]
+    typed: bool = False  # do the items say their type?
+
+    def raw(self) -> bytes:
+        head = {"kind": self.kind, "apiVersion": self.api_version, "metadata": self.meta}
+        items = (entry.raw if self.typed else _untyped(entry) for entry in self.entries)
+        return encode(head)[:-1] + b',"items":[' + b",".join(items) + b"]}"
+
+
+def _untyped(entry: Entry) -> bytes:
+    """An object's JSON without its first two members: they are always apiVersion and kind."""
+    return b"{" + entry.raw[entry.raw.index(b'"metadata":{') :]
 
 
 class AuditEvent(NamedTuple):

@@ -153,3 +153,38 @@ def unavailable(message: str) -> StatusError:
 
 def internal(message: str) -> StatusError:
     return StatusError(500, "InternalError", f"Internal error occurred: {message}", {"causes": [{"message": message}]})
+
+
+def too_large_resource_version(wanted: int, current: int) -> StatusError:
+    """A read at a revision that is still to come."""
+    return StatusError(
+        504,
+        "Timeout",
+        f"Timeout: Too large resource version: {wanted}, current: {current}",
+        {
+            "causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],
+            "retryAfterSeconds": 1,
+        },
+    )
+
+
+def not_acceptable(available: Sequence[str]) -> StatusError:
+    return StatusError(
+        406, "NotAcceptable", f"406: Not Acceptable\n\nAvailable representations: {', '.join(available)}", {}
+    )
+
+
+def invalid_options(kind: str, errors: Sequence[FieldError]) -> StatusError:
+    """Query parameters or a body that are not the options of the request."""
+    return invalid("meta.k8s.io", kind, "", errors)
+
+
+def generate_name_conflict(resource: Named, name: str) -> StatusError:
+    """The server made a name up and it was taken: try again."""
+    return StatusError(
+        409,
+        "AlreadyExists",
+        f'{qualified(resource)} "{name}" already exists, the server was not able '
+        "to generate a unique name for the object",
+        _details(resource, name, retryAfterSeconds=1),
+    )

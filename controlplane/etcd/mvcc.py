@@ -121,9 +121,12 @@ class Store:
     def txn(self, compare: Sequence[Compare], success: Sequence[Op], failure: Sequence[Op] = ()) -> TxnResult:
         """If every comparison holds, do `success`, else `failure`: all of it in one revision, or none.
 
-        Raises DuplicateKey if one branch writes a key twice, before anything is changed.
+        Raises EmptyKey if an operation names none and DuplicateKey if one branch writes a key twice, before anything
+        is changed.
         """
         for branch in (success, failure):
+            if not all(op.key for op in branch):
+                raise EmptyKey
             _check_unique(branch)
         succeeded = all(self._holds(c) for c in compare)
         ops = success if succeeded else failure

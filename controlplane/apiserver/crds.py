@@ -1,0 +1,103 @@
+"""Kinds that users define: a CustomResourceDefinition becomes a resource as soon as it is stored.
+
+(kubernetes: staging/src/k8s.io/apiextensions-apiserver)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from controlplane.apiserver import schema
+from controlplane.apiserver.decoding import KindType
+from controlplane.apiserver.resources import ALL_VERBS, ResourceInfo, Subresource
+
+if TYPE_CHECKING:
+    from controlplane.apiserver.server import ApiServer
+
+Obj = dict[str, Any]
+
+
+class CustomResources:
+    """The types of all kinds: those of the published schema, and those that CustomResourceDefinitions declare."""
+
+    def __init__(self, server: ApiServer) -> None:
+        self.server = server
+        self._types: dict[tuple[str, str], KindType] = {}
+        self._columns: dict[tuple[str, str], list[Obj]] = {}
+        self._served: dict[str, list[ResourceInfo]] = {}  # by the definition's name
+
+    def type_of(self, api_version: str, kind: str) -> KindType | None:
+        """How to decode a kind; None for one that has no schema."""
+        return self._types.get((api_version, kind)) or schema.type_of(api_version, kind)
+
+    def is_registered(self, api_version: str, kind: str) -> bool:
+        return self.type_of(api_version, kind) is not None
+
+    def columns(self, info: ResourceInfo) -> list[Obj] | None:
+        """The additionalPrinterColumns of a custom resource; None for a built-in one."""
+        return self._columns.get((info.api_version, info.kind), []) if info.custom else None
+
+    def defined(self, crd: Obj) -> None:
+        """Serve what a definition that was just written declares, once its names are accepted."""
+        name = crd["metadata"]["name"]
+        if not _is_established(crd):
+            return
+        before = {info.api_version for info in self._served.get(name, ())}
+        infos = [_info(crd, version) for version in crd["spec"]["versions"] if version.get("served")]
+        for info in self._served.get(name, ()):
+            if info.api_version not in {new.api_version for new in infos}:
+                self.server.resources.remove(info)
+                self.server.forget(info)
+        self._served[name] = infos
+        for info, version in zip(infos, (v for v in crd["spec"]["versions"] if v.get("served")), strict=True):
+            from controlplane.apiserver import crd_schema  # loaded with the first definition
+
+            self._types[info.api_version, info.kind] = crd_schema.CustomType(crd, version["name"])
+            self._columns[info.api_version, info.kind] = version.get("additionalPrinterColumns") or []
+            self.server.resources.add(info)
+            if info.api_version in before:  # the schema may have changed: the registry keeps its objects
+                self.server.registry(info).renew(info)
+
+    def undefined(self, crd: Obj) -> None:
+        """A definition is gone: so are its objects."""
+        for info in self._served.pop(crd["metadata"]["name"], ()):
+            registry = self.server.registry(info)
+            for entry in list(registry.storage.cache.entries.values()):
+                registry.storage.remove(entry)
+            self.server.resources.remove(info)
+            self.server.forget(info)
+            self._types.pop((info.api_version, info.kind), None)
+            self._columns.pop((info.api_version, info.kind), None)
+
+
+def _is_established(crd: Obj) -> bool:
+    conditions = (crd.get("status") or {}).get("conditions") or []
+    return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
+
+
+def _info(crd: Obj, version: Obj) -> ResourceInfo:
+    spec, names = crd["spec"], crd["spec"]["names"]
+    subresources: dict[str, Subresource] = {}
+    declared = version.get("subresources") or {}
+    if "status" in declared:
+        subresources["status"] = Subresource("status", names["kind"], spec["group"], version["name"])
+    if "scale" in declared:
+        subresources["scale"] = Subresource("scale", "Scale", "autoscaling", "v1")
+    storage = next(v["name"] for v in spec["versions"] if v.get("storage"))
+    return ResourceInfo(
+        spec["group"],
+        version["name"],
+        names["kind"],
+        names["plural"],
+        singular=names.get("singular") or names["kind"].lower(),
+        namespaced=spec["scope"] == "Namespaced",
+        short_names=tuple(names.get("shortNames") or ()),
+        categories=tuple(names.get("categories") or ()),
+        verbs=ALL_VERBS,
+        subresources=subresources,
+        etcd_prefix=f"/registry/{spec['group']}/{names['plural']}/",
+        storage_version=f"{spec['group']}/{storage}",
+        list_kind=names.get("listKind") or names["kind"] + "List",
+        custom=True,
+        selectable_fields=tuple(f["jsonPath"] for f in version.get("selectableFields") or ()),
+    )

@@ -1,0 +1,118 @@
+"""What the server does on its own: bookmarks, the end of old watches, events and revisions, and who has which address."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from controlplane.apiserver.resources import ResourceInfo
+from controlplane.apiserver.watch_cache import Entry, WatchStream
+
+if TYPE_CHECKING:
+    from controlplane.apiserver.server import ApiServer
+
+Obj = dict[str, Any]
+
+BOOKMARK_PERIOD = 60.0  # seconds; upstream's watch cache sends about one a minute to those who ask for them
+COMPACTION_PERIOD = 300.0  # seconds; upstream's --etcd-compaction-interval: what is older than one period goes
+EVENT_TTL = 3600.0  # seconds; upstream's --event-ttl
+
+
+class Housekeeping:
+    """The server's timers.  *Note*: upstream expires Events by an etcd lease; here the server sweeps them."""
+
+    def __init__(self, server: ApiServer) -> None:
+        self.server = server
+        self.loop = server.loop
+        self.rng = server.loop.rng("apiserver/housekeeping")
+        self._revision = server.store.revision  # as it was one compaction period ago
+        self._expiring: deque[tuple[float, ResourceInfo, Entry]] = deque()
+        self._addresses: dict[str, bytes] = {}  # cluster IP -> key of the Service that has it
+        self._ports: dict[int, bytes] = {}
+        self._running = True
+        self._load_services()
+        self.loop.call_later(BOOKMARK_PERIOD, self._bookmarks)
+        self.loop.call_later(COMPACTION_PERIOD, self._compact)
+
+    def stop(self) -> None:
+        self._running = False
+
+    def end_after(self, stream: WatchStream, timeout: float) -> None:
+        """End a watch normally once `timeout` seconds have passed."""
+        self.loop.call_later(timeout, stream.end)
+
+    # Timers ---------------------------------------------------------------------------------------------------------
+
+    def _bookmarks(self) -> None:
+        if not self._running:
+            return
+        for registry in self.server.registries():
+            asking = [s for s in registry.storage.cache.streams() if s.wants_bookmarks]
+            if asking:
+                bookmark = registry.bookmark()
+                for stream in asking:
+                    stream.deliver("BOOKMARK", bookmark)
+        self._expire()
+        self.loop.call_later(BOOKMARK_PERIOD, self._bookmarks)
+
+    def _compact(self) -> None:
+        if not self._running:
+            return
+        store = self.server.store
+        if self._revision > store.compact_revision:
+            store.compact(self._revision)
+        self._revision = store.revision
+        self.loop.call_later(COMPACTION_PERIOD, self._compact)
+
+    def _expire(self) -> None:
+        now = self.loop.now()
+        while self._expiring and self._expiring[0][0] <= now:
+            _, info, entry = self._expiring.popleft()
+            self.server.registry(info).storage.remove(entry)  # does nothing if it was written again since
+
+    # What follows from a write --------------------------------------------------------------------------------------
+
+    def stored(self, info: ResourceInfo, entry: Entry) -> None:
+        if info.plural == "events":
+            self._expiring.append((self.loop.now() + EVENT_TTL, info, entry))
+        elif info.plural == "services" and not info.group:
+            self._take(entry)
+        elif info.plural == "customresourcedefinitions":
+            self.server.custom.defined(entry.obj)
+
+    def removed(self, info: ResourceInfo, entry: Entry) -> None:
+        if info.plural == "services" and not info.group:
+            self._release(entry.key)
+        elif info.plural == "customresourcedefinitions":
+            self.server.custom.undefined(entry.obj)
+
+    # Addresses and ports of Services --------------------------------------------------------------------------------
+
+    def _load_services(self) -> None:
+        info = self.server.resources.by_name("services")
+        assert info is not None
+        for entry in self.server.registry(info).storage.cache.entries.values():
+            self._take(entry)
+
+    def _take(self, entry: Entry) -> None:
+        self._release(entry.key)
+        spec = entry.obj["spec"]
+        for address in spec.get("clusterIPs") or [spec.get("clusterIP")]:
+            if address and address != "None":
+                self._addresses[address] = entry.key
+        for port in spec.get("ports") or []:
+            if port.get("nodePort"):
+                self._ports[port["nodePort"]] = entry.key
+        if spec.get("healthCheckNodePort"):
+            self._ports[spec["healthCheckNodePort"]] = entry.key
+
+    def _release(self, key: bytes) -> None:
+        for taken in (self._addresses, self._ports):
+            for value in [value for value, owner in taken.items() if owner == key]:
+                del taken[value]  # type: ignore[arg-type]
+
+    def cluster_ip_used(self, address: str) -> bool:
+        return address in self._addresses
+
+    def node_port_used(self, port: int) -> bool:
+        return port in self._ports

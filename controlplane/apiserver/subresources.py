@@ -1,0 +1,192 @@
+"""What is behind the last part of a path: status, scale, binding, eviction, finalize, and the Pod's own ways in.
+
+A handler takes (server, call, verb) and answers.  Other rooms add theirs (`server.subresources[...]`): a runtime
+that can run commands serves log and exec.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from controlplane.apiserver import decoding, eviction, presenting, scale, verbs
+from controlplane.apiserver.api import Response
+from controlplane.apiserver.errors import conflict, invalid, not_found
+from controlplane.apiserver.fields import required
+from controlplane.apiserver.negotiation import negotiate
+from controlplane.apiserver.options import write_options
+from controlplane.apiserver.registry import Call, Written
+from controlplane.clock import rfc3339
+
+if TYPE_CHECKING:
+    from controlplane.apiserver.server import ApiServer
+
+Obj = dict[str, Any]
+Handler = Callable[["ApiServer", Call, str], Response]
+Key = tuple[str, str, str]  # (group, plural, subresource); ("", "", subresource) for every resource that has it
+
+
+def table() -> dict[Key, Handler]:
+    """The subresources that the server serves by itself."""
+    return {
+        ("", "", "status"): status,
+        ("", "", "scale"): scale.handle,
+        ("", "pods", "binding"): binding,
+        ("", "pods", "eviction"): eviction.handle,
+        ("", "pods", "ephemeralcontainers"): ephemeral_containers,
+        ("", "pods", "resize"): main,
+        ("", "namespaces", "finalize"): finalize,
+    }
+
+
+def status(server: ApiServer, call: Call, verb: str) -> Response:
+    """The object, of which a write changes the status alone."""
+    if verb == "get":
+        return verbs.get(server, call)
+    return verbs.update(server, call, status=True) if verb == "update" else verbs.patch(server, call, status=True)
+
+
+def main(server: ApiServer, call: Call, verb: str) -> Response:
+    """The object itself under another name.
+
+    *Note*: upstream's pods/resize changes the resources of running containers alone; here the whole Pod's rules hold.
+    """
+    return verbs.TABLE[verb](server, call)
+
+
+def binding(server: ApiServer, call: Call, verb: str) -> Response:
+    """POST pods/NAME/binding: give the Pod its node, once (pkg/registry/core/pod/storage: BindingREST)."""
+    call.options = write_options("CreateOptions", call.request.query, call.request.lists)
+    wanted = decoding.read_object(call.request, server.custom, "v1", "Binding", call.options.validation, call.warnings)
+    target = wanted.get("target") or {}
+    problems = []
+    if not target.get("name"):
+        problems.append(required("target.name"))
+    if problems:
+        raise invalid("", "Binding", (wanted.get("metadata") or {}).get("name", ""), problems)
+    uid = (wanted.get("metadata") or {}).get("uid")
+    node = target["name"]
+
+    def bind(pod: Obj) -> Obj:
+        meta, spec = pod["metadata"], pod["spec"]
+        if uid and uid != meta["uid"]:
+            raise conflict(
+                call.info,
+                call.name,
+                f"Precondition failed: UID in precondition: {uid}, UID in object meta: {meta['uid']}",
+                "binding",
+            )
+        if "deletionTimestamp" in meta:
+            raise conflict(
+                call.info, call.name, f"pod {call.name} is being deleted, cannot be assigned to a host", "binding"
+            )
+        if spec.get("nodeName"):
+            raise conflict(
+                call.info, call.name, f'pod {call.name} is already assigned to node "{spec["nodeName"]}"', "binding"
+            )
+        if gates := spec.get("schedulingGates"):
+            raise conflict(
+                call.info, call.name, f"pod {call.name} has non-empty .spec.schedulingGates {gates}", "binding"
+            )
+        annotations = (wanted.get("metadata") or {}).get("annotations")
+        bound = {**pod, "spec": {**spec, "nodeName": node}, "status": _scheduled(pod.get("status") or {}, server)}
+        if annotations:
+            bound["metadata"] = {**meta, "annotations": {**(meta.get("annotations") or {}), **annotations}}
+        return bound
+
+    write_raw(server, call, bind)
+    return Response(201, {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201})
+
+
+def _scheduled(status: Obj, server: ApiServer) -> Obj:
+    """The Pod's status with the condition PodScheduled."""
+    condition = {
+        "type": "PodScheduled",
+        "status": "True",
+        "lastProbeTime": None,
+        "lastTransitionTime": rfc3339(server.loop.now()),
+    }
+    conditions = [c for c in status.get("conditions") or [] if c["type"] != "PodScheduled"]
+    return {**status, "conditions": [*conditions, condition]}
+
+
+def write_raw(server: ApiServer, call: Call, change: Callable[[Obj], Obj]) -> Written:
+    """A write by the server itself: compare-and-swap of `change(object)`, without the rules for clients."""
+    registry = server.registry(call.info)
+    while True:
+        entry = registry.entry(call.namespace, call.name)
+        new = change(entry.obj)
+        if call.options.dry_run or new == entry.obj:
+            return Written(new, entry)
+        written = registry.storage.replace(entry, new)
+        if written is not None:
+            call.revision = str(written.revision)
+            server.stored(call.info, written)
+            return Written(written.obj, written)
+
+
+def ephemeral_containers(server: ApiServer, call: Call, verb: str) -> Response:
+    """Debug containers of a running Pod: the one part of its spec that may grow."""
+    if verb == "get":
+        return verbs.get(server, call)
+    info = call.info
+    form = negotiate(call.request.headers.get("accept", ""))
+    if verb == "update":
+        call.options = write_options("UpdateOptions", call.request.query, call.request.lists)
+        wanted = decoding.read_object(
+            call.request, server.custom, info.api_version, info.kind, call.options.validation, call.warnings
+        )
+        verbs.apply_defaults(info.api_version, info.kind, wanted)
+        change: Callable[[Obj], Obj] = lambda pod: wanted  # noqa: E731
+    else:
+        change = verbs.patched(server, call, False).apply
+
+    def add(pod: Obj) -> Obj:
+        containers = (change(pod).get("spec") or {}).get("ephemeralContainers") or []
+        before = pod["spec"].get("ephemeralContainers") or []
+        if containers[: len(before)] != before:
+            raise invalid(
+                "",
+                "Pod",
+                call.name,
+                [
+                    verbs.fields.forbidden(
+                        "spec.ephemeralContainers",
+                        "existing ephemeral containers "
+                        f"{verbs.fields.go_quote(before[0]['name'])} may not be changed\n",
+                    )
+                ],
+            )
+        return {**pod, "spec": {**pod["spec"], "ephemeralContainers": containers}}
+
+    written = write_raw(server, call, add)
+    return presenting.one(server, call, form, 200, written.obj, written.entry)
+
+
+def finalize(server: ApiServer, call: Call, verb: str) -> Response:
+    """PUT namespaces/NAME/finalize: the namespace controller says that the namespace is empty."""
+    form = negotiate(call.request.headers.get("accept", ""))
+    call.options = write_options("UpdateOptions", call.request.query, call.request.lists)
+    wanted = decoding.read_object(
+        call.request, server.custom, "v1", "Namespace", call.options.validation, call.warnings
+    )
+    verbs.check_name(call, wanted)
+    finalizers = (wanted.get("spec") or {}).get("finalizers") or []
+    registry = server.registry(call.info)
+    entry = registry.storage.get(registry.storage.key("", call.name))
+    if entry is None:
+        raise not_found(call.info, call.name)
+    version = wanted["metadata"].get("resourceVersion")
+    if version and version != entry.obj["metadata"]["resourceVersion"]:
+        raise conflict(call.info, call.name)
+    spec = {**(entry.obj.get("spec") or {}), "finalizers": finalizers}
+    if not finalizers:
+        del spec["finalizers"]
+    changed = {**entry.obj, "spec": spec}
+    meta = entry.obj["metadata"]
+    if not finalizers and "deletionTimestamp" in meta and not meta.get("finalizers"):
+        call.revision = str(registry.storage.remove(entry))
+        server.removed(call.info, entry)
+        return presenting.one(server, call, form, 200, changed, None)
+    written = write_raw(server, call, lambda _: changed)
+    return presenting.one(server, call, form, 200, written.obj, written.entry)
