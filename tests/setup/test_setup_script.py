@@ -29,10 +29,10 @@ class Copy:
         self.bin = folder / "bin"
         self.bin.mkdir()
         self.folder.mkdir()
-        for name in [".ci/setup", "pyproject.toml", "requirements.lock"]:
+        for name in [".ci/setup", "binder/overrides.json", "pyproject.toml", "requirements.lock"]:
             (self.folder / name).parent.mkdir(exist_ok=True)
             shutil.copy(ROOT / name, self.folder / name)
-        for program in ["bash", "cat", "cksum", "dirname", "id", "ln", "mkdir", "rm"]:
+        for program in ["bash", "cat", "cksum", "cp", "dirname", "id", "ln", "mkdir", "rm"]:
             self.program(program, f'#!/bin/sh\nexec {shutil.which(program)} "$@"\n')
 
     def program(self, name: str, text: str) -> None:
