@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 from controlplane.apiserver.resource_table import GROUPS, STORED_AS
 
@@ -45,6 +46,7 @@ class ResourceInfo:
     storage_version: str = ""
     list_kind: str = ""
     custom: bool = False  # defined by a CustomResourceDefinition
+    selectable_fields: tuple[str, ...] = ()  # JSON paths that a definition opens to field selectors
     selectable_fields: tuple[str, ...] = ()  # of a custom kind: paths like ".spec.color"
 
     @cached_property
@@ -77,16 +79,17 @@ class ResourceInfo:
 class ResourceRegistry:
     """All resources that the server serves: the built-in ones and those that CustomResourceDefinitions add.
 
-    `generation` grows with every change, for those who keep documents made from it (discovery, OpenAPI).
+    `documents` is for those who keep what they made of it (discovery, OpenAPI): emptied with every change.
     """
 
     def __init__(self, infos: Iterable[ResourceInfo] | None = None) -> None:
         self._found: dict[tuple[str, str, str], ResourceInfo] = {}
         self._kinds: dict[tuple[str, str], ResourceInfo] = {}
         self._names: dict[str, ResourceInfo] = {}
-        self.generation = 0
+        self.documents: dict[str, Any] = {}
         for info in BUILT_IN if infos is None else infos:
-            self.add(info)
+            self._found[info.group, info.version, info.plural] = info
+        self._index()
 
     def __iter__(self) -> Iterator[ResourceInfo]:
         return iter(self._found.values())
@@ -124,7 +127,7 @@ class ResourceRegistry:
         self._index()
 
     def _index(self) -> None:
-        self.generation += 1
+        self.documents.clear()
         self._kinds = {(info.api_version, info.kind): info for info in self._found.values() if info.stored}
         for info in self._found.values():
             self._kinds.setdefault((info.api_version, info.kind), info)
