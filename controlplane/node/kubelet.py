@@ -1,0 +1,207 @@
+"""The kubelet: the agent that runs on every node and makes its Pods real (upstream: pkg/kubelet).
+
+It registers its Node, renews a Lease, watches the Pods that are bound to it, and gives each a `PodWorker`.  It talks to
+the API server through its client and to the machine through its runtime, and to nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from controlplane.client.base import Client
+from controlplane.client.events import EventRecorder
+from controlplane.client.informer import Informer
+from controlplane.clock import Loop, Timer
+from controlplane.node.backoff import Backoff
+from controlplane.node.environment import environment, missing_volume
+from controlplane.node.image_puller import ImagePuller
+from controlplane.node.node_status import NodeStatus
+from controlplane.node.pod_resources import amount
+from controlplane.node.pod_status import TERMINAL
+from controlplane.node.pod_worker import PodWorker
+from controlplane.node.runtime import Container, Failure, Obj, Runtime
+from controlplane.node.status_manager import StatusManager
+
+MOUNT_RETRY = 0.5  # seconds, doubling to 122: until volumes that cannot be set up are tried again
+MOUNT_RETRY_MOST = 122.0
+
+
+class Kubelet:
+    """The agent of the node `name`.
+
+    `capacity` ({"cpu": "4", "memory": "8Gi", "pods": "110"}) and `labels` add to the defaults; `pod_cidr` ("10.244.1.0/24")
+    is the range of its Pods' addresses, left to the network if not given; `address` is the node's own.
+    """
+
+    def __init__(self, loop: Loop, client: Client, name: str, *, runtime: Runtime, capacity: dict[str, str] | None = None,
+                 labels: dict[str, str] | None = None, pod_cidr: str | None = None, address: str | None = None) -> None:
+        self.loop = loop
+        self.client = client
+        self.name = name
+        self.runtime = runtime
+        self.pod_cidr = pod_cidr or ""
+        self.address = address or "127.0.0.1"
+        self.recorder = EventRecorder(loop, client, "kubelet", name)
+        self.node = NodeStatus(self, capacity, labels)
+        self.statuses = StatusManager(self)
+        self.images = ImagePuller(loop, runtime, self.recorder)
+        self.crashes = Backoff(loop)
+        self.workers: dict[str, PodWorker] = {}  # by uid
+        self.running = False
+        self._epoch = 0  # counts starts and stops: what an earlier life had planned does not happen
+        self._informer: Informer | None = None
+        self._reserved: dict[str, float] = {}  # what the Pods here have requested together
+        self._allocatable = {name: amount(value) for name, value in self.node.allocatable.items()}
+
+    # Life -----------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the kubelet: for the first time, after `stop` (its containers still run), or after `kill` (a reboot)."""
+        if self.running:
+            return
+        self.running = True
+        self._epoch += 1
+        self.runtime.attach(self.pod_cidr, self._exited)
+        self.node.start()
+
+    def registered(self) -> None:
+        """The Node is in the API: take on its Pods."""
+        if self._informer is None:
+            self._informer = Informer(self.loop, self.client, "pods", field_selector=f"spec.nodeName={self.name}")
+            self._informer.add_handler(self._on_pod)
+            self._informer.start()
+
+    def stop(self) -> None:
+        """The kubelet process ends in good order.  The containers go on without it."""
+        self._end()
+        self.runtime.detach()
+
+    def kill(self) -> None:
+        """The machine loses power: the containers vanish, and nobody tells the API server."""
+        self._end()
+        self.runtime.power_off()
+        self.node.boots += 1
+
+    def _end(self) -> None:
+        self.running = False
+        self._epoch += 1
+        if self._informer is not None:
+            self._informer.stop()
+            self._informer = None
+        for worker in self.workers.values():
+            worker.close()
+        self.workers.clear()
+        self.statuses.clear()
+        self._reserved.clear()
+
+    def later(self, delay: float, fn: Callable[..., Any], *args: Any) -> Timer:
+        """Run `fn(*args)` in `delay` seconds, unless this kubelet has been stopped by then."""
+        return self.loop.call_later(delay, self._if_alive, self._epoch, fn, args)
+
+    def _if_alive(self, epoch: int, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        if epoch == self._epoch:
+            fn(*args)
+
+    # Pods -----------------------------------------------------------------------------------------------------------
+
+    def _on_pod(self, type: str, old: Obj | None, new: Obj | None) -> None:
+        if new is None:
+            worker = self.workers.get(old["metadata"]["uid"]) if old is not None else None
+            if worker is not None:
+                self._removed(worker)
+            return
+        meta = new["metadata"]
+        worker = self.workers.get(meta["uid"])
+        if worker is None:
+            if type == "MODIFIED" and old is not None and old["metadata"]["uid"] != meta["uid"]:
+                self._on_pod("DELETED", old, None)  # deleted and made anew while the watch was away
+            self._add(new)
+        elif _newer(meta.get("resourceVersion"), worker.pod["metadata"].get("resourceVersion")):
+            worker.update(new)
+
+    def _add(self, pod: Obj) -> None:
+        """A Pod that is new here, or that this kubelet has not seen since it started."""
+        worker = PodWorker(self, pod)
+        if (pod.get("status") or {}).get("phase") in TERMINAL:
+            if pod["metadata"].get("deletionTimestamp"):
+                self.statuses.remove(worker)
+            return
+        self.workers[worker.uid] = worker
+        refusal = self._refusal(worker)
+        if refusal is None or pod["metadata"].get("deletionTimestamp"):
+            self.reserve(worker, worker.requests)
+            worker.start()
+        else:
+            worker.event("Warning", *refusal)
+            worker.fail(refusal[0], f"Pod was rejected: {refusal[1]}", 0.0)
+
+    def _refusal(self, worker: PodWorker) -> tuple[str, str] | None:
+        """Why the node cannot take the Pod, (reason, message), whatever the scheduler thought."""
+        for name, value in (*worker.requests.items(), ("pods", 1.0)):
+            used, most = self._reserved.get(name, 0.0), self._allocatable.get(name)
+            if most is not None and value > 0 and used + value > most + 1e-9:
+                scale = 1000 if name == "cpu" else 1
+                return f"OutOf{name}", (f"Node didn't have enough resource: {name}, requested: {round(value * scale)}, "
+                                        f"used: {round(used * scale)}, capacity: {round(most * scale)}")
+        return None
+
+    def reserve(self, worker: PodWorker, wants: dict[str, float]) -> None:
+        """Count what the Pod requests, in place of what it requested before."""
+        self.release(worker)
+        worker.requests, worker.reserved = wants, True
+        self._count(wants, 1.0)
+
+    def release(self, worker: PodWorker) -> None:
+        """The Pod has ended: its requests count no more."""
+        if worker.reserved:
+            worker.reserved = False
+            self._count(worker.requests, -1.0)
+
+    def _count(self, wants: dict[str, float], sign: float) -> None:
+        for name, value in (*wants.items(), ("pods", 1.0)):
+            self._reserved[name] = self._reserved.get(name, 0.0) + sign * value
+
+    def _removed(self, worker: PodWorker) -> None:
+        """The Pod is gone from the API.  What still runs of it is stopped."""
+        if worker.finished:
+            worker.close()
+            del self.workers[worker.uid]
+        else:
+            worker.removed = True
+            worker.terminate(float(worker.pod["metadata"].get("deletionGracePeriodSeconds") or worker.grace()))
+
+    def forget(self, worker: PodWorker) -> None:
+        """Told by a worker whose Pod was gone before it had ended."""
+        worker.close()
+        self.workers.pop(worker.uid, None)
+
+    def _exited(self, container: Container) -> None:
+        worker = self.workers.get(container.pod_uid)
+        if worker is not None:
+            worker.container_exited(container)
+
+    # What workers ask for -------------------------------------------------------------------------------------------
+
+    def environment(self, pod: Obj, spec: Obj, pod_ip: str) -> dict[str, str] | Failure:
+        """The variables of a container, or why they cannot be had."""
+        return environment(self.client, pod, spec, pod_ip, self.address)
+
+    def with_volumes(self, worker: PodWorker, proceed: Callable[[], None], delay: float = MOUNT_RETRY) -> None:
+        """Call `proceed` once the Pod's volumes are there."""
+        if worker.closed or worker.ending is not None:
+            return
+        error = missing_volume(self.client, worker.pod)
+        if not error:
+            proceed()
+            return
+        worker.event("Warning", "FailedMount", error)
+        self.later(delay, self.with_volumes, worker, proceed, min(delay * 2, MOUNT_RETRY_MOST))
+
+
+def _newer(new: str | None, old: str | None) -> bool:
+    """Is this a later state of the object than the one at hand, which may be from our own write?"""
+    try:
+        return int(new or 0) > int(old or 0)
+    except ValueError:
+        return new != old

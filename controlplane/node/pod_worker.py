@@ -1,0 +1,389 @@
+"""One Pod on its node: what should run, what runs, and the step from one to the other.
+
+`sync` looks at the Pod and its containers as they are, whatever happened before, and starts what is missing: the sandbox,
+the init containers one after another, sidecars among them, then the others.  Upstream: pkg/kubelet/pod_workers.go and
+kuberuntime's computePodActions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from controlplane.clock import Timer, parse_time
+from controlplane.node.container_slot import ContainerSlot
+from controlplane.node.container_start import ContainerStart
+from controlplane.node.image_puller import go_duration
+from controlplane.node.pod_resources import requests
+from controlplane.node.pod_status import Facts, initialized, pod_status, terminated
+from controlplane.node.pod_termination import Termination
+from controlplane.node.probes import Prober, ProbeType
+from controlplane.node.runtime import Container, Failure, Obj, Sandbox
+
+if TYPE_CHECKING:
+    from controlplane.node.kubelet import Kubelet
+
+RELIST = 1.0  # seconds; how long the kubelet takes to act on a container that ended (the period of its relist)
+RETRY = 10.0  # seconds; until a start that failed is tried again
+
+
+class PodWorker:
+    """Runs one Pod.  `status` is what it should look like in the API; `kubelet.statuses` carries it there."""
+
+    def __init__(self, kubelet: Kubelet, pod: Obj) -> None:
+        meta, spec = pod["metadata"], pod["spec"]
+        self.kubelet = kubelet
+        self.pod = pod
+        self.uid: str = meta["uid"]
+        self.key = f"{meta['namespace']}/{meta['name']}"
+        self.full_name = f"{meta['name']}_{meta['namespace']}({self.uid})"  # how messages call it
+        self.since = kubelet.loop.now()
+        known = pod.get("status") or {}
+        self.start_time = parse_time(known["startTime"]) if known.get("startTime") else self.since
+        self.slots = [ContainerSlot(c, "sidecar" if c.get("restartPolicy") == "Always" else "init")
+                      for c in spec.get("initContainers") or ()]
+        self.slots += [ContainerSlot(c, "app") for c in spec["containers"]]
+        self.requests = requests(pod)
+        self.reserved = False  # do the requests count against the node?
+        self.sandbox: Sandbox | None = None
+        self.status: Obj = known
+        self.sent: Obj | None = None  # the status that was last written,
+        self.stored: Obj | None = None  # and what the API server made of it
+        self.ending: Termination | None = None
+        self.finished = False  # nothing runs any more and nothing ever will
+        self.removed = False  # the Pod is gone from the API, before it had ended
+        self.closed = False  # the kubelet has let go of this worker
+        self.verdict: tuple[str, str] | None = None  # (reason, message) if the kubelet itself failed the Pod
+        self.disruption = ""
+        self._sandbox_asked = False
+        self._deadline: Timer | None = None
+
+    @property
+    def policy(self) -> str:
+        return self.pod["spec"].get("restartPolicy") or "Always"
+
+    @property
+    def pod_ip(self) -> str:
+        return self.sandbox.ip if self.sandbox is not None else ""
+
+    def container(self, name: str) -> ContainerSlot | None:
+        return next((slot for slot in self.slots if slot.spec["name"] == name), None)
+
+    # What the API says ----------------------------------------------------------------------------------------------
+
+    def update(self, pod: Obj) -> None:
+        """The Pod has changed in the API, perhaps only by what we wrote ourselves."""
+        old, self.pod = self.pod, pod
+        meta, spec = pod["metadata"], pod["spec"]
+        if meta.get("deletionTimestamp"):
+            self.terminate(float(meta.get("deletionGracePeriodSeconds") or 0))
+            return
+        if spec is not old["spec"] and spec != old["spec"]:
+            self._new_spec(spec)
+        self._watch_deadline()
+        self.sync()
+        self.publish()
+
+    def _new_spec(self, spec: Obj) -> None:
+        """Of a running Pod's containers only image and resources can change; a new image means a new container."""
+        specs = {c["name"]: c for c in [*(spec.get("initContainers") or ()), *spec["containers"]]}
+        for slot in self.slots:
+            new, old = specs.get(slot.spec["name"], slot.spec), slot.spec
+            slot.spec = new
+            if new["image"] != old["image"] and slot.running:
+                self.stop_slot(slot, f"Container {slot.name} definition changed, will be restarted")
+        self.kubelet.reserve(self, requests(self.pod))
+
+    def _watch_deadline(self) -> None:
+        limit = self.pod["spec"].get("activeDeadlineSeconds")
+        if limit is not None and self._deadline is None:
+            left = self.start_time + float(limit) - self.kubelet.loop.now()
+            self._deadline = self.kubelet.later(max(left, 0.0), self._past_deadline)
+
+    def _past_deadline(self) -> None:
+        if self.ending is None and not self.closed:
+            message = "Pod was active on the node longer than the specified deadline"
+            self.event("Normal", "DeadlineExceeded", message)
+            self.fail("DeadlineExceeded", message, self.grace())
+
+    # Towards running ------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Take the Pod on: find what already runs of it, and go on from there."""
+        self._adopt()
+        if self.pod["metadata"].get("deletionTimestamp"):
+            self.terminate(float(self.pod["metadata"].get("deletionGracePeriodSeconds") or 0))
+            return
+        self._watch_deadline()
+        self.sync()
+        self.publish()
+
+    def _adopt(self) -> None:
+        """Containers outlive the kubelet, but not the machine: what the API calls running may be gone."""
+        runtime = self.kubelet.runtime
+        self.sandbox = runtime.sandbox(self.uid)
+        known = {s["name"]: s for key in ("initContainerStatuses", "containerStatuses") for s in self.status.get(key) or ()}
+        if not known and self.sandbox is None:
+            return
+        attempts: dict[str, list[Container]] = {}
+        for container in runtime.containers(self.uid):
+            attempts.setdefault(container.name, []).append(container)
+        for slot in self.slots:
+            here, status = attempts.get(slot.name), known.get(slot.name)
+            if status is not None:
+                slot.restarts = status.get("restartCount") or 0
+                slot.last = (status.get("lastState") or {}).get("terminated")
+            if here:
+                slot.current, slot.restarts = here[-1], here[-1].attempt
+                if slot.running:
+                    self.container_started(slot, quiet=True)
+                else:
+                    slot.ready = slot.kind == "init" and here[-1].exit_code == 0
+            elif status is not None:
+                slot.current = _remembered(self.uid, slot, status, self.kubelet.loop.now())
+                slot.ready = slot.kind == "init" and slot.exited and slot.current is not None and slot.current.exit_code == 0
+        if self.sandbox is None and any(slot.current is not None for slot in self.slots):
+            self.event("Normal", "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
+
+    def sync(self) -> None:
+        """Do what can be done now towards what the Pod's spec asks for."""
+        if self.ending is not None or self.closed:
+            return
+        if self._over():
+            self.ending = Termination(self, self.grace())
+            return
+        if self.sandbox is None:
+            if not self._sandbox_asked:
+                self._sandbox_asked = True
+                self.kubelet.with_volumes(self, self._make_sandbox)
+            return
+        for slot in self._missing():
+            if not slot.busy and slot.retry is None:
+                self._start(slot)
+
+    def _over(self) -> bool:
+        """Will no container be started again?"""
+        policy = self.policy
+        apps_over = True
+        for slot in self.slots:
+            if slot.kind == "init" and slot.current is not None and slot.current.exit_code and slot.done(policy):
+                return True
+            if slot.kind == "app" and not slot.done(policy):
+                apps_over = False
+        return apps_over
+
+    def _make_sandbox(self) -> None:
+        if self.ending is None and not self.closed:
+            self.kubelet.runtime.run_sandbox(self.pod, self._sandbox_done)
+
+    def _sandbox_done(self, result: Sandbox | Failure) -> None:
+        self._sandbox_asked = False
+        if self.closed or self.ending is not None:
+            self.kubelet.runtime.stop_sandbox(self.uid)
+        elif isinstance(result, Failure):
+            self.event("Warning", result.reason, f"Failed to create pod sandbox: {result.message}")
+            self._sandbox_asked = True
+            self.kubelet.later(RETRY, self._make_sandbox)
+        else:
+            self.sandbox = result
+            self.sync()
+
+    def _missing(self) -> Iterator[ContainerSlot]:
+        """The containers whose turn it is and that do not run."""
+        through = initialized(self.slots)
+        for slot in self.slots:
+            current = slot.current
+            if slot.kind == "init":
+                if through or (current is not None and current.state == "exited" and current.exit_code == 0):
+                    continue
+                if not slot.running:
+                    yield slot
+                return
+            if not slot.running and (current is None or current.state == "exited"):
+                if current is None or slot.restarts_after(current.exit_code, self.policy):
+                    yield slot
+            if slot.kind == "sidecar" and not slot.started and not through:
+                return
+
+    def _start(self, slot: ContainerSlot) -> None:
+        """Start a container, or wait if it has failed too often."""
+        backoff, current = self.kubelet.crashes, slot.current
+        if current is not None:
+            key = f"{self.uid}/{slot.name}"
+            left = backoff.remaining(key, current.finished_at)
+            if left > 1e-6:
+                message = f"restarting failed container {slot.name} in pod {self.full_name}"
+                self.event("Warning", "BackOff", f"Back-off {message}", slot)
+                slot.waiting = ("CrashLoopBackOff", f"back-off {go_duration(backoff.delay(key))} restarting failed "
+                                f"container={slot.name} pod={self.full_name}")
+                slot.last = terminated(current)
+                self.retry(slot, left)
+                self.publish()
+                return
+            backoff.raise_delay(key, current.finished_at)
+        ContainerStart(self, slot)
+
+    def retry(self, slot: ContainerSlot, delay: float) -> None:
+        """Try to start the container again in `delay` seconds."""
+        slot.retry = self.kubelet.later(delay, self._retry, slot)
+
+    def _retry(self, slot: ContainerSlot) -> None:
+        slot.retry = None
+        self.sync()
+
+    def start_failed(self, slot: ContainerSlot, reason: str) -> None:
+        """Told by `ContainerStart`: the slot says what it waits for."""
+        delay = RETRY
+        if reason == "ErrImagePull":
+            delay = RELIST
+        elif reason == "ImagePullBackOff":
+            delay = self.kubelet.images.backoff.since_raised(self.kubelet.images.key(self.pod, slot))
+        self.retry(slot, max(delay, 0.001))
+        self.publish()
+
+    def container_started(self, slot: ContainerSlot, quiet: bool = False) -> None:
+        """Told by `ContainerStart`: the container runs.  `quiet` leaves the status to the caller."""
+        spec, container = slot.spec, slot.current
+        assert container is not None
+        slot.started = "startupProbe" not in spec
+        slot.ready = slot.started and "readinessProbe" not in spec
+        if "startupProbe" in spec or "livenessProbe" in spec or "readinessProbe" in spec:
+            slot.prober = Prober(self.kubelet.loop, slot, container, self, self.kubelet.runtime.probe, self.since)
+            slot.prober.start()
+        if not quiet:
+            self.sync()
+            self.publish()
+
+    def forget_attempts(self, slot: ContainerSlot) -> None:
+        """Of the attempts that ended, keep the last one, for `kubectl logs --previous`."""
+        runtime = self.kubelet.runtime
+        old = [c for c in runtime.containers(self.uid) if c.name == slot.name and c is not slot.current]
+        for container in old:
+            if container.state == "exited":
+                runtime.remove_container(container.id)
+
+    # What happens to containers -------------------------------------------------------------------------------------
+
+    def container_exited(self, container: Container) -> None:
+        slot = self.container(container.name)
+        if slot is None or slot.current is not container or self.closed:
+            return
+        slot.busy = slot.stopping = slot.started = False
+        slot.ready = slot.kind == "init" and container.exit_code == 0
+        if slot.prober is not None:
+            slot.prober.stop()
+            slot.prober = None
+        if self.ending is not None:
+            self.ending.proceed()
+        elif slot.done(self.policy) or (slot.kind == "init" and slot.ready):
+            self.sync()
+        else:
+            self.kubelet.later(RELIST, self.sync)
+        if not self.finished:
+            self.publish()
+
+    def probe_failed(self, slot: ContainerSlot, type: ProbeType, output: str) -> None:
+        self.event("Warning", "Unhealthy", f"{type.capitalize()} probe failed: {output}", slot)
+
+    def probe_changed(self, slot: ContainerSlot, type: ProbeType, ok: bool) -> None:
+        if self.closed:
+            return
+        if type == "readiness":
+            slot.ready = ok
+        elif type == "startup" and ok:
+            slot.started = True
+            slot.ready = "readinessProbe" not in slot.spec
+            if slot.prober is not None:
+                slot.prober.container_started()
+            self.sync()
+        elif not ok:
+            self.stop_slot(slot, f"Container {slot.name} failed {type} probe, will be restarted", type)
+        self.publish()
+
+    def stop_slot(self, slot: ContainerSlot, message: str, probe: str = "") -> None:
+        """Stop one container, so that it is started again."""
+        own = (slot.spec.get(f"{probe}Probe") or {}).get("terminationGracePeriodSeconds") if probe else None
+        if not slot.stopping:
+            Termination.stop(self, slot, float(own) if own is not None else self.grace(), message)
+
+    # The end --------------------------------------------------------------------------------------------------------
+
+    def grace(self) -> float:
+        """terminationGracePeriodSeconds."""
+        return float(self.pod["spec"].get("terminationGracePeriodSeconds", 30))
+
+    def terminate(self, grace: float) -> None:
+        """The Pod shall go: stop its containers, then delete it from the API."""
+        if self.finished:
+            self.publish()
+            self.kubelet.statuses.remove(self)
+        elif self.ending is not None:
+            self.ending.hurry(grace)
+        else:
+            self.ending = Termination(self, grace)
+
+    def fail(self, reason: str, message: str, grace: float, disruption: str = "") -> None:
+        """The kubelet itself ends the Pod; it stays in the API as Failed."""
+        self.verdict, self.disruption = (reason, message), disruption
+        if self.ending is None:
+            self.ending = Termination(self, grace)
+        self.publish()
+
+    def end(self) -> None:
+        """Told by `Termination`: nothing runs any more."""
+        self.finished = True
+        self.sandbox = None
+        self.kubelet.runtime.stop_sandbox(self.uid)
+        self.kubelet.release(self)
+        if self.removed:
+            self.kubelet.forget(self)
+            return
+        self.publish()
+        if self.pod["metadata"].get("deletionTimestamp"):
+            self.kubelet.statuses.remove(self)
+
+    def close(self) -> None:
+        """The kubelet stops or the Pod is gone: no callback may do anything from now on."""
+        self.closed = True
+        for slot in self.slots:
+            if slot.prober is not None:
+                slot.prober.stop()
+            if slot.retry is not None:
+                slot.retry.cancel()
+        if self._deadline is not None:
+            self._deadline.cancel()
+
+    # Telling --------------------------------------------------------------------------------------------------------
+
+    def publish(self) -> None:
+        """Bring the status in the API up to date, if it differs."""
+        if self.closed or self.removed:
+            return
+        kubelet = self.kubelet
+        self.status = pod_status(
+            Facts(self.pod, kubelet.address, self.pod_ip, self.sandbox is not None, self.start_time, self.finished,
+                  kubelet.loop.now(), self.verdict, self.disruption), self.slots, self.status)
+        if self.status != self.sent or self.pod.get("status") != self.stored:
+            kubelet.statuses.write(self)
+
+    def event(self, type: str, reason: str, message: str, slot: ContainerSlot | None = None) -> None:
+        self.kubelet.recorder.event(self.pod, type, reason, message, slot.field_path if slot is not None else "")
+
+
+def _remembered(uid: str, slot: ContainerSlot, status: Obj, now: float) -> Container | None:
+    """A container that only the API remembers: one that ran has ended with the machine, nobody knows how."""
+    state = status.get("state") or {}
+    ran, ended = state.get("running"), state.get("terminated") or (status.get("lastState") or {}).get("terminated")
+    if ran is None and ended is None:
+        return None
+    id = str(status.get("containerID") or "").rpartition("/")[2]
+    container = Container(id, uid, slot.name, slot.restarts, status["image"], status.get("imageID") or "", "exited")
+    if ran is not None:
+        container.exit_code, container.reason = 255, "Unknown"
+        container.started_at, container.finished_at = parse_time(ran["startedAt"]), now
+    else:
+        container.exit_code, container.reason = ended["exitCode"], ended.get("reason") or ""
+        container.message = ended.get("message") or ""
+        container.started_at = parse_time(ended["startedAt"]) if ended.get("startedAt") else 0.0
+        container.finished_at = parse_time(ended["finishedAt"]) if ended.get("finishedAt") else now
+    return container

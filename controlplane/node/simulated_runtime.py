@@ -1,0 +1,285 @@
+"""A container runtime that plays its containers on the loop's clock.
+
+What a container does comes from `images.py`, or from its command where `commands.py` understands it.  What takes time
+on a real machine (setting up the network, pulling, starting) takes a time here that is drawn from the seed.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from controlplane.clock import Loop
+from controlplane.node.images import ImageTable, image_id
+from controlplane.node.network import PodNetwork
+from controlplane.node.runtime import (
+    Container,
+    ExecDone,
+    ExecResult,
+    Failure,
+    Image,
+    Obj,
+    OnExit,
+    ProbeDone,
+    PullDone,
+    Sandbox,
+    SandboxDone,
+    StartDone,
+    Usage,
+)
+from controlplane.node.simulated_process import Process
+from controlplane.node.simulated_probe import probe, run_command
+
+SANDBOX_TIME = (0.1, 0.3)  # seconds, from and to: a network namespace and its plugin
+START_TIME = (0.05, 0.2)
+FIRST_HOST = 2  # .1 is the node's own bridge
+
+
+class SimulatedRuntime:
+    """The containers of one simulated machine, `node`.
+
+    `network` carries requests to them, and may be None where nobody asks; `images` is shared with other machines.
+    """
+
+    name = "containerd"
+    version = "2.2.0"
+
+    def __init__(self, loop: Loop, node: str, network: PodNetwork | None = None, images: ImageTable | None = None) -> None:
+        self.loop = loop
+        self.node = node
+        self.network = network
+        self.table = images if images is not None else ImageTable()
+        self._rng = loop.rng(f"runtime/{node}")
+        self._epoch = 0  # counts the times the power went off: what was under way before it never ends
+        self._on_exit: OnExit | None = None
+        self._local: dict[str, Image] = {}
+        self._pulls: list[tuple[str, PullDone]] = []  # one at a time, as the kubelet's serializeImagePulls
+        self._sandboxes: dict[str, Sandbox] = {}
+        self._processes: dict[str, Process] = {}
+        self._by_pod: dict[str, list[Process]] = {}
+        self._cidr = ""
+        self._hosts: ipaddress.IPv4Network | None = None
+        self._next_host = FIRST_HOST
+        self._used: set[int] = set()
+
+    # The machine ----------------------------------------------------------------------------------------------------
+
+    def attach(self, pod_cidr: str, on_exit: OnExit) -> None:
+        self._on_exit = on_exit
+        if self.network is not None:
+            self.network.node_up(self.node)
+        cidr = pod_cidr or self._cidr or (self.network.subnet(self.node) if self.network else "10.244.0.0/24")
+        if cidr != self._cidr:
+            self._cidr, self._hosts = cidr, ipaddress.IPv4Network(cidr)
+
+    def detach(self) -> None:
+        self._on_exit = None
+
+    def power_off(self) -> None:
+        self._epoch += 1
+        self._on_exit = None
+        for process in self._processes.values():
+            process.vanish()
+        for sandbox in self._sandboxes.values():
+            self._unplug(sandbox)
+        self._pulls.clear()
+        self._sandboxes.clear()
+        self._processes.clear()
+        self._by_pod.clear()
+        self._used.clear()
+        if self.network is not None:
+            self.network.node_down(self.node)
+
+    def later(self, delay: float, fn: Callable[..., Any], *args: Any) -> None:
+        """Run `fn(*args)` in `delay` seconds unless the power goes off before."""
+        self.loop.call_later(delay, self._if_powered, self._epoch, fn, args)
+
+    def _if_powered(self, epoch: int, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        if epoch == self._epoch:
+            fn(*args)
+
+    # Sandboxes ------------------------------------------------------------------------------------------------------
+
+    def run_sandbox(self, pod: Obj, done: SandboxDone) -> None:
+        self.later(self._rng.uniform(*SANDBOX_TIME), self._run_sandbox, pod, done)
+
+    def _run_sandbox(self, pod: Obj, done: SandboxDone) -> None:
+        meta = pod["metadata"]
+        host_network = bool(pod["spec"].get("hostNetwork"))
+        ip = "" if host_network else self._take_address()
+        if ip is None:
+            done(Failure("FailedCreatePodSandBox", "rpc error: code = Unknown desc = failed to setup network for sandbox: "
+                         f"no IP addresses available in range set: {self._cidr}"))
+            return
+        sandbox = self._sandboxes[meta["uid"]] = Sandbox(f"{self._rng.getrandbits(256):064x}", meta["uid"], ip)
+        self._by_pod.setdefault(meta["uid"], [])
+        if ip and self.network is not None:
+            self.network.attach(ip, self.node, f"{meta['namespace']}/{meta['name']}", _PodEndpoint(self, meta["uid"]))
+        done(sandbox)
+
+    def _take_address(self) -> str | None:
+        """The next free address of the node's range, going round as the host-local plugin does."""
+        assert self._hosts is not None, "attach() first"
+        size = self._hosts.num_addresses - 1  # the last one is for broadcast
+        for _ in range(size - FIRST_HOST):
+            host = self._next_host
+            self._next_host = host + 1 if host + 1 < size else FIRST_HOST
+            if host not in self._used:
+                self._used.add(host)
+                return str(self._hosts.network_address + host)
+        return None
+
+    def stop_sandbox(self, pod_uid: str) -> None:
+        for process in self._by_pod.pop(pod_uid, []):
+            process.vanish()
+            self._processes.pop(process.container.id, None)
+        sandbox = self._sandboxes.pop(pod_uid, None)
+        if sandbox is not None:
+            self._unplug(sandbox)
+
+    def _unplug(self, sandbox: Sandbox) -> None:
+        if not sandbox.ip:
+            return
+        if self._hosts is not None:
+            self._used.discard(int(ipaddress.IPv4Address(sandbox.ip)) - int(self._hosts.network_address))
+        if self.network is not None:
+            self.network.detach(sandbox.ip)
+
+    def sandbox(self, pod_uid: str) -> Sandbox | None:
+        return self._sandboxes.get(pod_uid)
+
+    def pod_uids(self) -> list[str]:
+        return list(self._by_pod)
+
+    # Images ---------------------------------------------------------------------------------------------------------
+
+    def image(self, name: str) -> Image | None:
+        return self._local.get(name)
+
+    def images(self) -> list[Image]:
+        return list(self._local.values())
+
+    def pull_image(self, name: str, done: PullDone) -> None:
+        self._pulls.append((name, done))
+        if len(self._pulls) == 1:
+            self._start_pull()
+
+    def _start_pull(self) -> None:
+        name = self._pulls[0][0]
+        known = name in self._local
+        self.later(0.05 if known else self.table.get(name).pull * self._rng.uniform(0.8, 1.2), self._end_pull)
+
+    def _end_pull(self) -> None:
+        name, done = self._pulls.pop(0)
+        behaviour = self.table.get(name)
+        if self._pulls:
+            self._start_pull()
+        if not behaviour.pullable:
+            full = image_id(name).partition("@")[0] + ":" + behaviour.version
+            done(Failure("ErrImagePull", f'rpc error: code = NotFound desc = failed to pull and unpack image "{full}": '
+                         f'failed to resolve reference "{full}": {full}: not found'))
+            return
+        image = self._local.get(name)
+        if image is None:
+            image = self._local[name] = Image(name, image_id(name), behaviour.size)
+        done(image)
+
+    # Containers -----------------------------------------------------------------------------------------------------
+
+    def create_container(self, pod: Obj, spec: Obj, attempt: int, env: Mapping[str, str]) -> Container | Failure:
+        meta, name = pod["metadata"], spec["image"]
+        image = self._local.get(name)
+        container = Container(f"{self._rng.getrandbits(256):064x}", meta["uid"], spec["name"], attempt, name,
+                              image.id if image else "")
+        process = Process(self, container, self.table.get(name), spec, f"{meta['name']}")
+        self._processes[container.id] = process
+        self._by_pod.setdefault(meta["uid"], []).append(process)
+        return container
+
+    def start_container(self, container_id: str, done: StartDone) -> None:
+        self.later(self._rng.uniform(*START_TIME), self._start, container_id, done)
+
+    def _start(self, container_id: str, done: StartDone) -> None:
+        process = self._processes.get(container_id)
+        if process is not None and process.container.state == "created":
+            process.start()
+            done(None)
+
+    def stop_container(self, container_id: str, grace: float) -> None:
+        process = self._processes.get(container_id)
+        if process is not None:
+            process.stop(grace)
+
+    def remove_container(self, container_id: str) -> None:
+        process = self._processes.pop(container_id, None)
+        if process is not None:
+            process.vanish()
+            self._by_pod[process.container.pod_uid].remove(process)
+
+    def containers(self, pod_uid: str) -> list[Container]:
+        return [process.container for process in self._by_pod.get(pod_uid, ())]
+
+    def exited(self, container: Container) -> None:
+        """A process tells that it ended."""
+        if self._on_exit is not None:
+            self._on_exit(container)
+
+    # Looking inside -------------------------------------------------------------------------------------------------
+
+    def process(self, container_id: str) -> Process | None:
+        """The simulated process of a container, for labs that want to break it."""
+        return self._processes.get(container_id)
+
+    def processes(self, pod_uid: str) -> list[Process]:
+        return self._by_pod.get(pod_uid, [])
+
+    def probe(self, container_id: str, probe_: Obj, timeout: float, done: ProbeDone) -> None:
+        sandbox = None
+        process = self._processes.get(container_id)
+        if process is not None:
+            sandbox = self._sandboxes.get(process.container.pod_uid)
+        probe(self, process, sandbox.ip if sandbox and sandbox.ip else "127.0.0.1", probe_, timeout, done)
+
+    def exec(self, container_id: str, command: list[str], done: ExecDone, stdin: str = "") -> None:
+        process = self._processes.get(container_id)
+        if process is None or process.container.state != "running":
+            self.later(0.0, done, Failure("NotRunning", f"container {container_id} is not running"))
+            return
+        run_command(self, process, command, lambda code, out, err: done(ExecResult(code, out, err)))
+
+    def logs(self, container_id: str) -> list[tuple[float, str]]:
+        process = self._processes.get(container_id)
+        return list(process.log) if process is not None else []
+
+    def usage(self, container_id: str) -> Usage:
+        process = self._processes.get(container_id)
+        return process.usage() if process is not None else Usage(0.0, 0, 0)
+
+    def node_usage(self) -> Usage:
+        cpu, memory, storage = 0.1, 300 * 1024 * 1024, 0  # the system, the runtime and the kubelet
+        for process in self._processes.values():
+            usage = process.usage()
+            cpu += usage.cpu
+            memory += usage.memory
+            storage += usage.storage
+        return Usage(cpu, memory, storage + sum(image.size for image in self._local.values()))
+
+
+class _PodEndpoint:
+    """What answers at a Pod's address: the container that listens."""
+
+    __slots__ = ("pod_uid", "runtime")
+
+    def __init__(self, runtime: SimulatedRuntime, pod_uid: str) -> None:
+        self.runtime = runtime
+        self.pod_uid = pod_uid
+
+    def serve(self, port: int, host: str, path: str, client: str, reply: Callable[[int, str, str], None]) -> None:
+        refused: Process | None = None
+        for process in self.runtime.processes(self.pod_uid):
+            if process.listens(port):
+                process.serve(path, reply)
+                return
+            refused = process
+        reply(0, "connection refused", refused.behaviour.version if refused else "")
