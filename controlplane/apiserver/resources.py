@@ -47,7 +47,6 @@ class ResourceInfo:
     list_kind: str = ""
     custom: bool = False  # defined by a CustomResourceDefinition
     selectable_fields: tuple[str, ...] = ()  # JSON paths that a definition opens to field selectors
-    selectable_fields: tuple[str, ...] = ()  # of a custom kind: paths like ".spec.color"
 
     @cached_property
     def api_version(self) -> str:
@@ -79,13 +78,15 @@ class ResourceInfo:
 class ResourceRegistry:
     """All resources that the server serves: the built-in ones and those that CustomResourceDefinitions add.
 
-    `documents` is for those who keep what they made of it (discovery, OpenAPI): emptied with every change.
+    `generation` grows with every change.  `documents` is for those who keep what they made of the table (discovery,
+    OpenAPI): it is emptied then.
     """
 
     def __init__(self, infos: Iterable[ResourceInfo] | None = None) -> None:
         self._found: dict[tuple[str, str, str], ResourceInfo] = {}
         self._kinds: dict[tuple[str, str], ResourceInfo] = {}
         self._names: dict[str, ResourceInfo] = {}
+        self.generation = 0
         self.documents: dict[str, Any] = {}
         for info in BUILT_IN if infos is None else infos:
             self._found[info.group, info.version, info.plural] = info
@@ -127,6 +128,7 @@ class ResourceRegistry:
         self._index()
 
     def _index(self) -> None:
+        self.generation += 1
         self.documents.clear()
         self._kinds = {(info.api_version, info.kind): info for info in self._found.values() if info.stored}
         for info in self._found.values():
