@@ -1,4 +1,7 @@
-"""What the server does on its own: bookmarks, the end of old watches, events and revisions, and who has which address."""
+"""What the server does on its own: bookmarks, the end of watches, events and old revisions, and who has which address.
+
+(apiserver: storage/cacher, storage/etcd3/compact.go; kubernetes: pkg/registry/core/service/ipallocator)
+"""
 
 from __future__ import annotations
 

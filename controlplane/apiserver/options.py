@@ -1,4 +1,4 @@
-"""What the query string says about a request (apimachinery: pkg/apis/meta/v1/validation, pkg/conversion/queryparams)."""
+"""What the query string says about a request (apimachinery: pkg/apis/meta/v1/validation, conversion/queryparams)."""
 
 from __future__ import annotations
 

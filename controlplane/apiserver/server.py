@@ -159,9 +159,9 @@ class ApiServer:
                 raise errors.method_not_allowed()
             return handler(self, call, verb)
         handle = verbs.TABLE.get(verb)
-        if handle is None or verb not in info.verbs or bool(route.name) != (verb in verbs.NAMED):
-            if not (verb == "watch" and route.name and handle is not None):
-                raise errors.method_not_allowed()
+        on_one = bool(route.name) and verb != "watch"  # one object can be watched, too
+        if handle is None or verb not in info.verbs or on_one != (verb in verbs.NAMED):
+            raise errors.method_not_allowed()
         return handle(self, call)
 
     # What the rooms of the server share -----------------------------------------------------------------------------

@@ -22,7 +22,6 @@ class Lookup(Protocol):
 
     def read_all(self, plural: str, namespace: str = "") -> list[Obj]: ...
 
-    def charge_quota(self, quota: Obj, used: dict[str, str]) -> None: ...
 
 
 @dataclass(slots=True)

@@ -1,6 +1,6 @@
 """Defaults that a cluster's administrator chose: the class of volume claims and of Ingresses.
 
-(plugin/pkg/admission/storage/storageclass/setdefault, .../storageobjectinuseprotection, .../network/defaultingressclass)
+(plugin/pkg/admission/storage/storageclass/setdefault, storageobjectinuseprotection, network/defaultingressclass)
 """
 
 from __future__ import annotations
