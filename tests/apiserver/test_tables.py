@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -442,7 +443,7 @@ def test_the_row_of(kind, obj, expected):
 
 
 def test_a_custom_resource_shows_the_columns_of_its_definition():
-    columns = [
+    columns: list[dict[str, Any]] = [
         {"name": "Replicas", "type": "integer", "jsonPath": ".spec.replicas"},
         {"name": "Ready", "type": "string", "jsonPath": '.status.conditions[?(@.type=="Ready")].status'},
         {"name": "When", "type": "date", "jsonPath": ".metadata.creationTimestamp", "description": "since then"},
