@@ -52,5 +52,5 @@ lock:
 	npm install --prefix tests/portable --package-lock-only
 
 clean:
-	rm -rf .venv .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/portable/node_modules
+	rm -rf .venv .tools .setup.log .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/portable/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -100,8 +100,8 @@ def test_no_network(copy: Copy) -> None:
     copy.program("uv", FAKE_UV.replace("exit 0", 'if [ "$1" = pip ]; then exit 2; fi'))
     done = copy.setup()
     assert done.returncode == 1
-    last = done.stderr.splitlines()[-1]
-    assert last == "controlplane: the packages of requirements.lock could not be fetched: is there a network?"
+    [_, line] = done.stderr.splitlines()  # the first says that the packages are being installed
+    assert line.startswith("controlplane: the packages of requirements.lock could not be fetched: is there a network?")
     copy.program("uv", FAKE_UV)
     assert copy.setup().returncode == 0, "a set-up that failed can be repeated"
     assert "pip install" in copy.new_calls()
@@ -110,7 +110,8 @@ def test_no_network(copy: Copy) -> None:
 def test_no_uv_and_no_network(copy: Copy) -> None:
     done = copy.setup(PIP_NO_INDEX="1", PIP_CONFIG_FILE=os.devnull)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == "controlplane: uv could not be fetched: is there a network?"
+    [_, line] = done.stderr.splitlines()
+    assert line.startswith("controlplane: uv could not be fetched: is there a network?")
 
 
 def test_no_pip_and_no_root(copy: Copy) -> None:
@@ -121,4 +122,4 @@ def test_no_pip_and_no_root(copy: Copy) -> None:
     )
     done = copy.setup(PYTHON="python3")
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == "controlplane: python3-venv is missing (sudo apt-get install python3-venv)"
+    assert done.stderr.splitlines()[-1].startswith("controlplane: python3-venv is missing")
