@@ -15,27 +15,16 @@ sense (an item without its merge key), this answers 400 in the same words.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from controlplane.apiserver.errors import StatusError, bad_request
 from controlplane.apiserver.fields import go_quote
 
+if TYPE_CHECKING:
+    from controlplane.apiserver.schema import Field, Type
+
 Obj = dict[str, Any]
 Items = list[Any]
-
-
-class PatchType(Protocol):
-    """What a patch asks of the schema: `controlplane.apiserver.schema.Type` has it."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def patch_strategy(self) -> str: ...
-    @property
-    def patch_merge_key(self) -> str: ...
-    def field(self, key: str) -> PatchType | None: ...
-    @property
-    def element(self) -> PatchType | None: ...
 
 
 _MARKER = "$patch"
@@ -45,7 +34,7 @@ _SET_ORDER = "$setElementOrder"
 _MISSING = object()
 
 
-def apply_strategic_merge(obj: Obj, patch: Any, type_: PatchType) -> Obj:
+def apply_strategic_merge(obj: Obj, patch: Any, type_: Type) -> Obj:
     """The object that `patch` makes of `obj`.  Raises StatusError for a patch that cannot be applied."""
     if patch is None:
         return obj
@@ -58,7 +47,7 @@ def apply_strategic_merge(obj: Obj, patch: Any, type_: PatchType) -> Obj:
 # Maps --------------------------------------------------------------------------------------------------------------
 
 
-def _merge_map(original: Obj, patch: Obj, type_: PatchType) -> Obj:
+def _merge_map(original: Obj, patch: Obj, type_: Type) -> Obj:
     if _MARKER in patch:
         directive = patch[_MARKER]
         if directive == "replace":
@@ -82,9 +71,8 @@ def _merge_map(original: Obj, patch: Obj, type_: PatchType) -> Obj:
             if not deletes:
                 _put(merged, key, _without_nulls(value))
         elif isinstance(value, dict):
-            below = _lookup(type_, key)
-            replaces = "replace" in _strategies(below)
-            merged[key] = value if replaces else _merge_map(merged[key], value, below)
+            field = _lookup(type_, key)
+            merged[key] = value if "replace" in _strategies(field) else _merge_map(merged[key], value, field.type)
         elif isinstance(value, list):
             merged[key] = _merge_list_field(merged[key], value, _lookup(type_, key), deletes)
         else:
@@ -114,15 +102,15 @@ def _retain_keys(merged: Obj, patch: Obj) -> None:
         del merged[key]
 
 
-def _set_orders(merged: Obj, patch: Obj, type_: PatchType) -> None:
+def _set_orders(merged: Obj, patch: Obj, type_: Type) -> None:
     """Merge the lists whose order `$setElementOrder` gives; take both, list and order, out of the patch."""
     for directive in [key for key in patch if key.startswith(_SET_ORDER)]:
         order = _as_list(patch.pop(directive))
         key = _list_key(directive, _SET_ORDER, "invalid patch format of setElementOrder list")
         old = _as_list(merged[key]) if key in merged else None
         new = _as_list(patch[key]) if key in patch else None
-        below = _lookup(type_, key)
-        merge_key = below.patch_merge_key
+        field = _lookup(type_, key)
+        merge_key = field.patch_merge_key
         _check_order(new or [], order, merge_key)
         if old is None and new is None:
             continue
@@ -131,7 +119,7 @@ def _set_orders(merged: Obj, patch: Obj, type_: PatchType) -> None:
         elif old is None:
             result = [item for item in map(_without_directives, new) if item is not _MISSING]
         else:
-            result = _merge_list_field(old, new, below, deletes=False)
+            result = _merge_list_field(old, new, field, deletes=False)
         _element_type(old or [], new or [])
         merged[key] = _ordered(result, order, old or [], merge_key)
         patch.pop(key, None)
@@ -165,13 +153,13 @@ def _check_order(patch: Items, order: Items, merge_key: str) -> None:
 # Lists -------------------------------------------------------------------------------------------------------------
 
 
-def _merge_list_field(original: Items, patch: Items, type_: PatchType, deletes: bool) -> Items:
-    if "merge" in _strategies(type_) or deletes:
-        return _merge_list(original, patch, type_, deletes)
+def _merge_list_field(original: Items, patch: Items, field: Field, deletes: bool) -> Items:
+    if "merge" in _strategies(field) or deletes:
+        return _merge_list(original, patch, field, deletes)
     return patch
 
 
-def _merge_list(original: Items, patch: Items, type_: PatchType, deletes: bool) -> Items:
+def _merge_list(original: Items, patch: Items, field: Field, deletes: bool) -> Items:
     if not original and not patch:
         return original
     if _element_type(original, patch) is not dict:
@@ -182,8 +170,8 @@ def _merge_list(original: Items, patch: Items, type_: PatchType, deletes: bool) 
             if _find(merged, _itself(item), _itself) < 0:
                 merged.append(item)
         return _ordered(merged, patch, original, "")
-    merge_key = type_.patch_merge_key
-    if not merge_key:
+    merge_key, element = field.patch_merge_key, field.type.elem
+    if not merge_key or element is None:
         raise _bad("cannot merge lists without merge key for struct")
     original, patch = _apply_item_directives(original, patch, merge_key)
     merged = list(original)
@@ -194,7 +182,7 @@ def _merge_list(original: Items, patch: Items, type_: PatchType, deletes: bool) 
         if place < 0:
             merged.append(item)
         else:
-            merged[place] = _merge_map(merged[place], item, type_.element or type_)
+            merged[place] = _merge_map(merged[place], item, element)
     return _ordered(merged, patch, original, merge_key)
 
 
@@ -294,15 +282,18 @@ def _element_type(*lists: Items) -> type:
     return found
 
 
-def _lookup(type_: PatchType, key: str) -> PatchType:
-    found = type_.field(key)
+def _lookup(type_: Type, key: str) -> Field:
+    if type_.kind != "struct":
+        raise _bad(f"merging an object in json but data type is not struct, instead is: {type_.kind}")
+    found = type_.fields.get(key)
     if found is None:
-        raise _bad(f"unable to find api field in struct {type_.name} for the json field {go_quote(key)}")
+        struct = type_.name.rpartition(".")[2]
+        raise _bad(f"unable to find api field in struct {struct} for the json field {go_quote(key)}")
     return found
 
 
-def _strategies(type_: PatchType) -> list[str]:
-    return type_.patch_strategy.split(",")
+def _strategies(field: Field) -> list[str]:
+    return field.patch_strategy.split(",")
 
 
 def _without_nulls(value: Any) -> Any:

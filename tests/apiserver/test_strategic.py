@@ -3,70 +3,34 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from controlplane.apiserver.errors import StatusError
+from controlplane.apiserver.schema import named
 from controlplane.apiserver.strategic import apply_strategic_merge
 
-
-@dataclass
-class T:
-    """A schema as small as the tests need."""
-
-    name: str = ""
-    patch_strategy: str = ""
-    patch_merge_key: str = ""
-    fields: dict[str, T] = field(default_factory=dict)
-    element: T | None = None
-
-    def field(self, key: str) -> T | None:
-        return self.fields.get(key)
+POD_SPEC = named("core/v1.PodSpec")
+META = named("meta/v1.ObjectMeta")
+DEPLOYMENT_SPEC = named("apps/v1.DeploymentSpec")
 
 
-def by_key(key: str, strategy: str = "merge", **fields: T) -> T:
-    return T("", strategy, key, element=T("Item", fields={"name": T(), **fields}))
-
-
-PORTS = by_key("containerPort")
-SET = T(patch_strategy="merge", element=T())
-ATOMIC = T(element=T())
-CONTAINERS = by_key("name", env=by_key("name"), ports=PORTS, args=ATOMIC, resources=T("R", fields={"limits": T()}))
-POD = T(
-    "Pod",
-    fields={
-        "metadata": T("ObjectMeta", fields={"labels": T("map"), "finalizers": SET}),
-        "spec": T(
-            "PodSpec",
-            fields={
-                "containers": CONTAINERS,
-                "volumes": by_key("name", "merge,retainKeys"),
-                "tolerations": ATOMIC,
-                "strategy": T("Strategy", "retainKeys", fields={"rollingUpdate": T()}),
-                "affinity": T("Affinity", "replace"),
-            },
-        ),
-    },
-)
-
-
-def patched(spec, patch):
+def patched(spec, patch, type_=POD_SPEC):
     before = copy.deepcopy((spec, patch))
-    result = apply_strategic_merge({"spec": spec}, {"spec": patch}, POD)
+    result = apply_strategic_merge(spec, patch, type_)
     assert (spec, patch) == before
-    return result["spec"]
+    return result
 
 
 def items(*names, **fields):
     return [{"name": name, **fields} for name in names]
 
 
-def refusal(spec, patch):
+def refusal(spec, patch, type_=POD_SPEC):
     with pytest.raises(StatusError) as caught:
-        patched(spec, patch)
+        patched(spec, patch, type_)
     assert caught.value.code in (400, 422)
     return caught.value.status["message"]
 
@@ -113,25 +77,23 @@ def test_kubectl_apply_deletes_and_orders_in_one_patch():
 
 def test_a_merged_list_of_plain_values():
     def finalizers(live, **patch):
-        old = {"metadata": {"finalizers": live}}
-        return apply_strategic_merge(old, {"metadata": patch}, POD)["metadata"]["finalizers"]
+        return patched({"finalizers": live}, patch, META)["finalizers"]
 
     assert finalizers(["a", "b"], finalizers=["b", "c"]) == ["a", "b", "c"]
     assert finalizers(["a", "b", "c"], **{"$deleteFromPrimitiveList/finalizers": ["b"]}) == ["a", "c"]
     assert finalizers(["a", "b", "c"], **{"$setElementOrder/finalizers": ["c", "a"]}) == ["b", "c", "a"]
 
 
-def test_an_atomic_list_or_map_is_replaced():
-    assert patched({"tolerations": [1, 2]}, {"tolerations": [3]}) == {"tolerations": [3]}
-    assert patched({"affinity": {"a": 1}}, {"affinity": {"b": 2}}) == {"affinity": {"b": 2}}
+def test_a_list_without_a_patch_strategy_is_replaced():
+    assert patched({"tolerations": [{"key": "a"}]}, {"tolerations": [{}]}) == {"tolerations": [{}]}
 
 
 def test_map_directives():
     live = {"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}}}
     retained = {"strategy": {"$retainKeys": ["type"], "type": "Recreate"}}
-    assert patched(live, retained) == {"strategy": {"type": "Recreate"}}
-    assert patched(live, {"strategy": {"$patch": "replace", "x": 1}}) == {"strategy": {"x": 1}}
-    assert patched(live, {"strategy": {"$patch": "delete"}}) == {"strategy": {}}
+    assert patched(live, retained, DEPLOYMENT_SPEC) == {"strategy": {"type": "Recreate"}}
+    assert patched(live, {"strategy": {"$patch": "replace", "x": 1}}, DEPLOYMENT_SPEC) == {"strategy": {"x": 1}}
+    assert patched(live, {"strategy": {"$patch": "delete"}}, DEPLOYMENT_SPEC) == {"strategy": {}}
 
 
 def test_a_volume_changes_its_source():
@@ -147,14 +109,14 @@ def test_nulls_and_directives_in_what_is_added_leave_no_trace():
 
 
 def test_what_is_not_touched_is_shared():
-    live = {"spec": {"containers": items("a", "b")}, "status": {}}
-    result = apply_strategic_merge(live, {"spec": {"containers": [{"name": "b", "image": "x"}]}}, POD)
-    assert result["status"] is live["status"]
-    assert result["spec"]["containers"][0] is live["spec"]["containers"][0]
+    live = {"containers": items("a", "b"), "securityContext": {}}
+    result = apply_strategic_merge(live, {"containers": [{"name": "b", "image": "x"}]}, POD_SPEC)
+    assert result["securityContext"] is live["securityContext"]
+    assert result["containers"][0] is live["containers"][0]
 
 
 def test_patches_that_make_no_sense():
-    live = {"containers": items("a"), "strategy": {}}
+    live = {"containers": items("a")}
     assert refusal(live, {"containers": [{"image": "x"}]}) == (
         "map: map[image:x] does not contain declared merge key: name"
     )
@@ -170,8 +132,12 @@ def test_patches_that_make_no_sense():
     assert refusal({"containers": []}, {"containers": [["x"]]}) == (
         "the server rejected our request due to an error in our request"
     )
-    assert refusal(live, {"strategy": {"$retainKeys": 1}}) == "invalid patch format of retainKeys"
-    assert refusal(live, {"strategy": {"$retainKeys": [], "type": 1}}) == "invalid patch format of retainKeys"
+    for strategy in ({"$retainKeys": 1}, {"$retainKeys": [], "type": 1}):
+        error = refusal({"strategy": {}}, {"strategy": strategy}, DEPLOYMENT_SPEC)
+        assert error == "invalid patch format of retainKeys"
+    assert refusal({"nodeSelector": {"a": {}}}, {"nodeSelector": {"a": {}}}) == (
+        "merging an object in json but data type is not struct, instead is: map"
+    )
     assert refusal(live, {"$setElementOrder/containers": 1}) == "expected a []interface {}, but received a int64"
     assert refusal(live, {"$setElementOrderX": []}) == "invalid patch format of setElementOrder list"
     assert refusal(live, {"$deleteFromPrimitiveListX": []}) == "invalid patch format of primitive list"
@@ -185,7 +151,7 @@ def test_patches_that_make_no_sense():
 
 def test_a_patch_is_an_object():
     with pytest.raises(StatusError) as caught:
-        apply_strategic_merge({}, [], POD)
+        apply_strategic_merge({}, [], POD_SPEC)
     assert caught.value.status["message"] == (
         "json: cannot unmarshal array into Go value of type map[string]interface {}"
     )
@@ -201,8 +167,8 @@ SPECS = st.fixed_dictionaries(
     {},
     optional={
         "containers": CONTAINER_LISTS,
-        "tolerations": st.lists(st.integers(0, 3), max_size=3),
-        "strategy": st.fixed_dictionaries({}, optional={"type": NAMES}),
+        "tolerations": st.lists(st.fixed_dictionaries({"key": NAMES}), max_size=3),
+        "securityContext": st.fixed_dictionaries({}, optional={"runAsUser": st.integers(0, 3)}),
     },
 )
 
