@@ -168,10 +168,10 @@ class Type:
 
 
 def type_of(api_version: str, kind: str) -> Type | None:
-    """The Type of a kind; the options that every version knows (DeleteOptions, ...) are found in each."""
+    """The Type of a kind.  The options of requests (DeleteOptions, ...) belong to every version, Status to v1."""
     kinds = _table()["kinds"]
     found = kinds.get(api_version, {}).get(kind)
-    if found is None and kind.endswith("Options"):
+    if found is None and (kind.endswith("Options") or api_version == "v1"):
         found = kinds["meta.k8s.io/v1"].get(kind)
     return named(found) if found else None
 

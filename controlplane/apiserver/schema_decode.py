@@ -282,8 +282,10 @@ def _schema_or(other: type) -> Decoder:
         schema = named("apiextensions/v1.JSONSchemaProps")
         if isinstance(value, dict):
             return schema.decoder(value, old, noted)
+        if isinstance(value, list):
+            return [schema.decoder(item, None, noted) if isinstance(item, dict) else item for item in value]
         if isinstance(value, other):
-            return copy_json(value)
+            return value
         raise Mismatch
 
     return decode
