@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "controlplane"
 
 # What each room may import besides itself.  The base knows nothing of the others, and all may know it.
-BASE = {"clock", "labels", "quantity"}
+BASE = {"clock", "labels", "manifests", "quantity"}
 COMPONENT = {"client", *BASE}
 ALL_PARTS = {"etcd", "apiserver", "controllers", "scheduler", "node", "traffic", *COMPONENT}
 MAY_IMPORT = {

@@ -51,8 +51,11 @@ def test_conda_installs_the_package_itself_and_nothing_else_by_pip() -> None:
 
 def test_binder_gets_what_conda_gets_less_the_package_itself() -> None:
     root, binder = conda("environment.yml"), conda("binder/environment.yml")
-    root["dependencies"] = [entry for entry in root["dependencies"] if isinstance(entry, str)]
+    bound, *root["dependencies"] = [entry for entry in root["dependencies"] if isinstance(entry, str)]
+    python, *binder["dependencies"] = binder["dependencies"]
     assert binder == root
+    [version] = re.findall(r"^python=(3\.\d+)$", python)  # the only form that repo2docker understands
+    assert Requirement(bound).specifier.contains(version)
 
 
 @pytest.mark.parametrize("path", ["environment.yml", "binder/environment.yml"])
