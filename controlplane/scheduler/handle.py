@@ -1,0 +1,106 @@
+"""What the scheduler lets its plugins use (upstream: framework.Handle)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import TYPE_CHECKING
+
+from controlplane.client.base import ApiError, Client, Obj, Objs
+from controlplane.client.events import EventRecorder
+from controlplane.client.informer import Handler, InformerFactory
+from controlplane.clock import Loop
+from controlplane.scheduler.cache import Cache
+from controlplane.scheduler.pod_info import PodInfo
+
+if TYPE_CHECKING:
+    from controlplane.scheduler.framework import Framework
+
+COMPONENT = "default-scheduler"
+
+
+class Nominator:
+    """Pods that preempted others and wait for their room, by the node on which it will be."""
+
+    def __init__(self) -> None:
+        self.by_node: dict[str, dict[str, PodInfo]] = {}
+        self._node_of: dict[str, str] = {}
+
+    def set(self, pod: PodInfo, node: str) -> None:
+        """The Pod is nominated to `node`, or to none any more."""
+        self.remove(pod.key)
+        if node:
+            self._node_of[pod.key] = node
+            self.by_node.setdefault(node, {})[pod.key] = pod
+
+    def remove(self, key: str) -> None:
+        node = self._node_of.pop(key, None)
+        if node is not None:
+            del self.by_node[node][key]
+            if not self.by_node[node]:
+                del self.by_node[node]
+
+    def node_of(self, key: str) -> str:
+        return self._node_of.get(key, "")
+
+
+class Lister:
+    """The cached objects of one resource; empty where the server has no such resource."""
+
+    def __init__(self, informers: InformerFactory, client: Client, resource: str) -> None:
+        self._informer = None
+        try:
+            client.resource(resource)
+        except ApiError:
+            return
+        self._informer = informers.informer(resource)
+        self._informer.add_index("namespace", lambda obj: [obj["metadata"].get("namespace", "")])
+
+    @property
+    def synced(self) -> bool:
+        return self._informer is None or self._informer.synced
+
+    def get(self, key: str) -> Obj | None:
+        return self._informer.get(key) if self._informer else None
+
+    def list(self) -> Objs:
+        return self._informer.list() if self._informer else []
+
+    def within(self, namespace: str) -> Objs:
+        return self._informer.by_index("namespace", namespace) if self._informer else []
+
+    def add_handler(self, handler: Handler) -> None:
+        if self._informer:
+            self._informer.add_handler(handler)
+
+
+class Handle:
+    """Shared by the plugins of all profiles."""
+
+    def __init__(self, loop: Loop, client: Client, informers: InformerFactory, cache: Cache) -> None:
+        self.loop = loop
+        self.client = client
+        self.informers = informers
+        self.cache = cache
+        self.nominator = Nominator()
+        self.recorder = EventRecorder(loop, client, COMPONENT)
+        self.rng: Random = loop.rng("scheduler")
+        self.frameworks: dict[str, Framework] = {}  # by schedulerName
+        self.activate: Callable[[str], None] = lambda key: None  # put a waiting Pod back in the queue
+        self._listers: dict[str, Lister] = {}
+
+    def lister(self, resource: str) -> Lister:
+        if resource not in self._listers:
+            self._listers[resource] = Lister(self.informers, self.client, resource)
+        return self._listers[resource]
+
+    @property
+    def synced(self) -> bool:
+        return all(lister.synced for lister in self._listers.values())
+
+    def framework_of(self, pod: PodInfo) -> Framework:
+        return self.frameworks[pod.scheduler_name]
+
+    def namespace_labels(self, namespace: str) -> Mapping[str, str]:
+        obj = self.lister("namespaces").get(namespace)
+        return (obj["metadata"].get("labels") or {}) if obj else {}

@@ -1,0 +1,99 @@
+"""NodeResourcesFit: what a Pod asks for must be free (upstream: plugins/noderesources/fit.go)."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from controlplane.client.base import Obj
+from controlplane.scheduler.events import ASSIGNED_DELETE, ASSIGNED_SCALE_DOWN, NODE_ADD, NODE_ALLOCATABLE, POD_UPDATE
+from controlplane.scheduler.events import EventHint
+from controlplane.scheduler.framework import CycleState, Plugin
+from controlplane.scheduler.handle import Handle
+from controlplane.scheduler.node_info import NodeInfo
+from controlplane.scheduler.plugins.allocation import (
+    Score,
+    least_allocated,
+    most_allocated,
+    requested_to_capacity_ratio,
+    specs,
+)
+from controlplane.scheduler.pod_info import PodInfo, Template
+from controlplane.scheduler.resources import PREFERRED_ORDER, is_scalar
+from controlplane.scheduler.status import Code, Status
+
+
+@lru_cache(maxsize=1024)
+def _refused(reasons: tuple[str, ...], hopeless: bool) -> Status:
+    code = Code.UNSCHEDULABLE_AND_UNRESOLVABLE if hopeless else Code.UNSCHEDULABLE
+    return Status(code, *reasons, plugin="NodeResourcesFit")
+
+
+class NodeResourcesFit(Plugin):
+    """Refuses with one reason for each resource that is short; scores by `args.scoringStrategy`."""
+
+    local = True
+
+    def __init__(self, args: Obj, handle: Handle) -> None:
+        super().__init__(args, handle)
+        self._ignored = frozenset(args.get("ignoredResources") or ())
+        self._ignored_groups = frozenset(args.get("ignoredResourceGroups") or ())
+        self._score = strategy(args.get("scoringStrategy") or {})
+
+    def events_to_register(self) -> tuple[EventHint, ...]:
+        return (EventHint(ASSIGNED_DELETE, self._freed), EventHint(ASSIGNED_SCALE_DOWN),
+                EventHint(NODE_ADD, self._has_room), EventHint(NODE_ALLOCATABLE, self._has_room),
+                EventHint(POD_UPDATE))
+
+    def _wanted(self, template: Template) -> list[tuple[str, int]]:
+        """What is asked for and counted, in the order in which refusals name it."""
+        known: list[tuple[str, int]] | None = template.compiled.get("wanted")
+        if known is None or self._ignored or self._ignored_groups:
+            names = [name for name in PREFERRED_ORDER if template.requests.get(name)]
+            names += [name for name, value in template.requests.items() if is_scalar(name) and value
+                      and name not in self._ignored and name.partition("/")[0] not in self._ignored_groups]
+            known = template.compiled["wanted"] = [(name, template.requests[name]) for name in names]
+        return known
+
+    def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
+        reasons: list[str] = []
+        hopeless = False
+        allocatable, requested = node.allocatable, node.requested
+        if len(node.pods) + 1 > allocatable.get("pods", 0):
+            reasons.append("Too many pods")
+        for name, value in self._wanted(pod.template):
+            capacity = allocatable.get(name, 0)
+            if value > capacity - requested.get(name, 0):
+                reasons.append(f"Insufficient {name}")
+                hopeless = hopeless or value > capacity
+        return _refused(tuple(reasons), hopeless) if reasons else None
+
+    def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> int:
+        return self._score(pod, node)
+
+    def _has_room(self, pod: PodInfo, old: Obj | None, new: Obj | None) -> bool:
+        """Would the Pod fit on the node if nothing else were there?"""
+        if new is None:
+            return False
+        return self.filter(CycleState(), pod, NodeInfo(new["metadata"]["name"], new)) is None
+
+    def _freed(self, pod: PodInfo, old: Obj | None, new: Obj | None) -> bool:
+        """A Pod is gone: it left its place and what it had asked for."""
+        return old is not None and bool((old.get("spec") or {}).get("nodeName"))
+
+
+def strategy(args: Obj) -> Score:
+    """The scoring function of a `scoringStrategy`."""
+    resources = specs(args.get("resources"))
+    kind = args.get("type") or "LeastAllocated"
+    if kind == "LeastAllocated":
+        return least_allocated(resources)
+    if kind == "MostAllocated":
+        return most_allocated(resources)
+    if kind == "RequestedToCapacityRatio":
+        shape = (args.get("requestedToCapacityRatio") or {}).get("shape")
+        if not shape:
+            raise ValueError("scoringStrategy.requestedToCapacityRatio.shape: Required value: at least one point must "
+                             "be specified")
+        return requested_to_capacity_ratio(resources, shape)
+    raise ValueError(f'scoringStrategy.type: Unsupported value: "{kind}": supported values: "LeastAllocated", '
+                     '"MostAllocated", "RequestedToCapacityRatio"')

@@ -1,0 +1,209 @@
+"""PodTopologySpread: even numbers of matching Pods over zones, nodes and the like (upstream: plugins/podtopologyspread).
+
+What is counted for the Pods of one template is kept from cycle to cycle and brought up to date with the Pods that came
+and went in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import floor, log
+
+from controlplane.client.base import Obj
+from controlplane.scheduler.cache import Cache, Follower
+from controlplane.scheduler.events import (
+    ASSIGNED_ADD,
+    ASSIGNED_DELETE,
+    ASSIGNED_LABEL,
+    NODE_ADD,
+    NODE_DELETE,
+    NODE_LABEL,
+    NODE_TAINT,
+    POD_LABEL,
+    EventHint,
+)
+from controlplane.scheduler.framework import MAX_SCORE, CycleState, Plugin
+from controlplane.scheduler.handle import Handle
+from controlplane.scheduler.node_info import NodeInfo
+from controlplane.scheduler.plugins.spread_constraints import HOSTNAME, Constraint, ConstraintSource, has_all_keys
+from controlplane.scheduler.pod_info import PodInfo
+from controlplane.scheduler.status import SKIP, Code, Status, unresolvable, unschedulable
+
+NAME = "PodTopologySpread"
+REFUSED = unschedulable("node(s) didn't match pod topology spread constraints", plugin=NAME)
+NO_LABEL = unresolvable("node(s) didn't match pod topology spread constraints (missing required label)", plugin=NAME)
+KEPT = 256  # templates for which counts are kept
+
+
+class Counts(Follower):
+    """For each constraint, the number of matching Pods in each domain.
+
+    `all_keys`: only nodes that have the keys of all constraints count.
+    """
+
+    def __init__(self, pod: PodInfo, constraints: list[Constraint], all_keys: bool) -> None:
+        self.pod = pod
+        self.constraints = constraints
+        self.all_keys = all_keys
+        self.numbers: list[dict[str, int]] = [{} for _ in constraints]
+
+    def clone(self) -> Counts:
+        copy = Counts(self.pod, self.constraints, self.all_keys)
+        copy.numbers = [dict(numbers) for numbers in self.numbers]
+        return copy
+
+    def rebuild(self, cache: Cache) -> None:
+        self.numbers = [{} for _ in self.constraints]
+        for node in cache.nodes:
+            if self.all_keys and not has_all_keys(node, self.constraints):
+                continue
+            for constraint, numbers in zip(self.constraints, self.numbers, strict=True):
+                domain = node.labels.get(constraint.key)
+                if domain is not None and constraint.counts_node(self.pod.template, node):
+                    matching = sum(self._matches(constraint, pod) for pod in node.pods.values())
+                    numbers[domain] = numbers.get(domain, 0) + matching
+
+    def update(self, node: NodeInfo, pod: PodInfo, delta: int) -> None:
+        if pod.namespace != self.pod.namespace or pod.terminating:
+            return
+        if self.all_keys and not has_all_keys(node, self.constraints):
+            return
+        for constraint, numbers in zip(self.constraints, self.numbers, strict=True):
+            domain = node.labels.get(constraint.key)
+            if domain is not None and constraint.selector.matches(pod.labels) and \
+                    constraint.counts_node(self.pod.template, node):
+                numbers[domain] = numbers.get(domain, 0) + delta
+
+    def _matches(self, constraint: Constraint, pod: PodInfo) -> bool:
+        return pod.namespace == self.pod.namespace and not pod.terminating and constraint.selector.matches(pod.labels)
+
+
+class PodTopologySpread(Plugin):
+    """`args.defaultConstraints` and `args.defaultingType` (System or List) set what Pods without constraints get."""
+
+    def __init__(self, args: Obj, handle: Handle) -> None:
+        super().__init__(args, handle)
+        self.source = ConstraintSource(args, handle)
+        self._kept: dict[tuple[int, str], tuple[int, Counts]] = {}
+
+    def events_to_register(self) -> tuple[EventHint, ...]:
+        return (*(EventHint(event, self._pod_matters) for event in (ASSIGNED_ADD, ASSIGNED_DELETE, ASSIGNED_LABEL)),
+                EventHint(POD_LABEL),
+                *(EventHint(event, self._node_matters) for event in (NODE_ADD, NODE_DELETE, NODE_LABEL, NODE_TAINT)))
+
+    def _counts(self, pod: PodInfo, constraints: list[Constraint], action: str, all_keys: bool) -> Counts:
+        key = (pod.template.id, action)
+        version, counts = self._kept.get(key, (-1, None))
+        if counts is None or version != self.source.version:
+            if len(self._kept) >= KEPT:
+                del self._kept[next(iter(self._kept))]
+            counts = Counts(pod, constraints, all_keys)
+            self._kept[key] = (self.source.version, counts)
+        counts.follow(self.handle.cache)
+        return counts
+
+    # Filter ----------------------------------------------------------------------------------------------------------
+
+    def pre_filter(self, state: CycleState, pod: PodInfo) -> tuple[Sequence[str] | None, Status | None]:
+        try:
+            constraints = self.source.of(pod, "DoNotSchedule")
+        except ValueError as error:
+            return None, Status(Code.ERROR, f"get constraints from pod: {error}")
+        if not constraints:
+            return None, SKIP
+        state[NAME] = self._counts(pod, constraints, "DoNotSchedule", True)
+        return None, None
+
+    def add_pod(self, state: CycleState, pod: PodInfo, other: PodInfo, node: NodeInfo) -> None:
+        state[NAME].update(node, other, 1)
+
+    def remove_pod(self, state: CycleState, pod: PodInfo, other: PodInfo, node: NodeInfo) -> None:
+        state[NAME].update(node, other, -1)
+
+    def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
+        return self.filter_nodes(state, pod, [node])[0]
+
+    def filter_nodes(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> list[Status | None]:
+        counts: Counts = state[NAME]
+        limits = []
+        for constraint, numbers in zip(counts.constraints, counts.numbers, strict=True):
+            fewest = min(numbers.values(), default=0) if len(numbers) >= constraint.min_domains else 0
+            itself = constraint.selector.matches(pod.labels)
+            limits.append((constraint.key, numbers, constraint.max_skew + fewest - itself))
+        found: list[Status | None] = []
+        for node in nodes:
+            status = None
+            for key, numbers, most in limits:
+                domain = node.labels.get(key)
+                if domain is None:
+                    status = NO_LABEL
+                    break
+                if numbers.get(domain, 0) > most:
+                    status = REFUSED
+                    break
+            found.append(status)
+        return found
+
+    # Score -----------------------------------------------------------------------------------------------------------
+
+    def pre_score(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> Status | None:
+        try:
+            constraints = self.source.of(pod, "ScheduleAnyway")
+        except ValueError as error:
+            return Status(Code.ERROR, f"obtaining pod's soft topology spread constraints: {error}")
+        if not constraints:
+            return SKIP
+        all_keys = bool(pod.template.spread) or not self.source.system
+        counts = self._counts(pod, constraints, "ScheduleAnyway", all_keys)
+        weighed = [node for node in nodes if not all_keys or has_all_keys(node, constraints)]
+        weights = []
+        for constraint in constraints:
+            key = constraint.key
+            domains = len(weighed) if key == HOSTNAME else len({node.labels.get(key, "") for node in weighed})
+            weights.append(log(domains + 2))  # few large domains must not outweigh many small ones
+        state[NAME + "/score"] = (counts, weights, all_keys)
+        return None
+
+    def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> int:
+        return self.score_nodes(state, pod, [node])[0]
+
+    def score_nodes(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> list[int]:
+        """The weighted number of matching Pods in the node's domains: less is better.  -1 leaves the node out."""
+        counts, weights, all_keys = state[NAME + "/score"]
+        columns = [(constraint.key, numbers, weight, constraint.max_skew - 1)
+                   for constraint, numbers, weight in zip(counts.constraints, counts.numbers, weights, strict=True)]
+        scores: list[int] = []
+        for node in nodes:
+            score = 0.0
+            for key, numbers, weight, tolerance in columns:
+                domain = node.labels.get(key)
+                if domain is not None:
+                    score += numbers.get(domain, 0) * weight + tolerance
+                elif all_keys:
+                    score = -1.0
+                    break
+            scores.append(floor(score + 0.5))
+        return scores
+
+    def normalize(self, state: CycleState, pod: PodInfo, scores: list[int]) -> list[int]:
+        counted = [score for score in scores if score >= 0]
+        most, least = max(counted, default=0), min(counted, default=0)
+        if most == 0:
+            return [0 if score < 0 else MAX_SCORE for score in scores]
+        return [0 if score < 0 else MAX_SCORE * (most + least - score) // most for score in scores]
+
+    # Hints -----------------------------------------------------------------------------------------------------------
+
+    def _pod_matters(self, pod: PodInfo, old: Obj | None, new: Obj | None) -> bool:
+        """Does a Pod that came, went or changed its labels count for one of the constraints?"""
+        constraints = self.source.of(pod, "DoNotSchedule")
+        for obj in (old, new):
+            if obj is not None and obj["metadata"].get("namespace", "") == pod.namespace:
+                labels = obj["metadata"].get("labels") or {}
+                if any(constraint.selector.matches(labels) for constraint in constraints):
+                    return True
+        return False
+
+    def _node_matters(self, pod: PodInfo, old: Obj | None, new: Obj | None) -> bool:
+        constraints = self.source.of(pod, "DoNotSchedule")
+        return any(obj is not None and has_all_keys(NodeInfo("", obj), constraints) for obj in (old, new))
