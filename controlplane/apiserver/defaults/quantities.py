@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-
+from controlplane.quantity import NANO, Quantity
 
 _fine = re.compile(r"[nu]|\.\d{4}|[eE]-").search
 
@@ -14,5 +14,14 @@ def round_up(amounts: dict[str, Any]) -> None:
     """In place; quantities that have no finer part are not looked at."""
     for name, value in amounts.items():
         if isinstance(value, str) and _fine(value):
-            from controlplane.quantity import Quantity
-            amounts[name] = str(Quantity.parse(value).round_up(-3))
+            amounts[name] = _rounded(value)
+
+
+def _rounded(text: str) -> str:
+    quantity = Quantity.parse(text)
+    step = NANO // 1000
+    rest = quantity.nanos % step
+    if not rest:
+        return text
+    away = step - rest if quantity.nanos > 0 else -rest
+    return str(Quantity(quantity.nanos + away, quantity.format))

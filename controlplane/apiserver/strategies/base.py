@@ -13,6 +13,7 @@ from typing import Any
 from controlplane.apiserver.fields import FieldError
 from controlplane.apiserver.strategies.context import Context
 from controlplane.apiserver.validation import meta
+from controlplane.apiserver.validation.semantics import same
 from controlplane.apiserver.validation.text import NameCheck, name_is_subdomain
 
 Obj = dict[str, Any]
@@ -21,39 +22,19 @@ Validate = Callable[[Obj], Errors]
 ValidateUpdate = Callable[[Obj, Obj], Errors]
 
 
-def same(a: Any, b: Any) -> bool:
-    """Equal as upstream compares: what is empty is what is missing (apiequality.Semantic)."""
-    if a is b:
-        return True
-    if isinstance(a, dict) and isinstance(b, dict):
-        for key, value in a.items():
-            if key not in b:
-                if not _nothing(value):
-                    return False
-            elif not same(value, b[key]):
-                return False
-        return all(key in a or _nothing(value) for key, value in b.items())
-    if isinstance(a, list) and isinstance(b, list):
-        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
-    return bool(a == b)
-
-
-def _nothing(value: Any) -> bool:
-    return value is None or value == "" or value == [] or value == {}
-
-
 class Strategy:
     """One kind's rules.  Kinds that are like most others are made of the arguments alone; the rest have a subclass.
 
     `status` is what a new object's status is; None for kinds without one.  `generation` names the fields whose change
-    makes a new generation.  `validate` and the others see to everything but the metadata.
+    makes a new generation.  `validate` and the others see to everything but the metadata; `whole` says that upstream
+    looks at a changed object as at a new one too, metadata and all.
     """
 
     def __init__(self, kind: str, *, namespaced: bool = True, name: NameCheck = name_is_subdomain,
                  status: Obj | None = None, generation: tuple[str, ...] = (), validate: Validate | None = None,
                  update: ValidateUpdate | None = None, status_update: ValidateUpdate | None = None,
                  create_on_update: bool = False, unconditional: bool = True,
-                 selectable: tuple[str, ...] = ()) -> None:
+                 whole: bool = False, custom: bool = False, selectable: tuple[str, ...] = ()) -> None:
         self.kind = kind
         self.namespaced = namespaced
         self.name_check = name
@@ -61,6 +42,8 @@ class Strategy:
         self.generation = generation
         self.allow_create_on_update = create_on_update
         self.allow_unconditional_update = unconditional
+        self.whole = whole
+        self.custom = custom
         self._validate = validate
         self._update = update
         self._status_update = status_update
@@ -123,22 +106,32 @@ class Strategy:
     # What is wrong with it.
 
     def validate_create(self, obj: Obj, ctx: Context) -> Errors:
-        errors = meta.object_meta(obj["metadata"], self.namespaced, self.name_check)
+        errors = self._metadata(obj)
         return errors + self._validate(obj) if self._validate else errors
 
     def validate_update(self, new: Obj, old: Obj, ctx: Context) -> Errors:
         errors = self._metadata_update(new, old)
-        return errors + self._update(new, old) if self._update else errors
+        if self._update:
+            errors += self._update(new, old)
+        if self.whole:
+            errors += self._metadata(new)
+            if self._validate:
+                errors += self._validate(new)
+        return errors
 
     def validate_status_update(self, new: Obj, old: Obj, ctx: Context) -> Errors:
         errors = self._metadata_update(new, old)
         return errors + self._status_update(new, old) if self._status_update else errors
 
-    @staticmethod
-    def _metadata_update(new: Obj, old: Obj) -> Errors:
+    def _metadata(self, obj: Obj) -> Errors:
+        errors = meta.object_meta(obj["metadata"], self.namespaced, self.name_check)
+        return errors if self.custom else errors + meta.kube_finalizers(obj["metadata"])
+
+    def _metadata_update(self, new: Obj, old: Obj) -> Errors:
         """Twice, as upstream does: once for all kinds (rest.BeforeUpdate), once by the kind itself."""
         errors = meta.object_meta_update(new["metadata"], old["metadata"])
-        return errors + errors
+        errors += errors
+        return errors if self.custom else errors + meta.kube_finalizers(new["metadata"])
 
     # What else the server asks.
 

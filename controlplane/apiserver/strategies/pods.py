@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from controlplane.apiserver.strategies.base import Obj, Strategy, same
+from controlplane.apiserver.strategies.base import Errors, Obj, Strategy
 from controlplane.apiserver.strategies.context import Context
+from controlplane.apiserver.validation import pods
+from controlplane.apiserver.validation.semantics import same
 
 
 def qos_class(spec: Obj) -> str:
@@ -73,6 +75,9 @@ class PodStrategy(Strategy):
             status["qosClass"] = before["qosClass"]
         if not status.get("observedGeneration") and before.get("observedGeneration"):
             status["observedGeneration"] = before["observedGeneration"]
+
+    def validate_update(self, new: Obj, old: Obj, ctx: Context) -> Errors:
+        return self._metadata_update(new, old) + self._metadata(new) + pods.pod_update(new, old)
 
     def check_graceful_delete(self, obj: Obj, options: Obj) -> int | None:
         spec, status = obj.get("spec") or {}, obj.get("status") or {}

@@ -16,6 +16,7 @@ IMMUTABLE = "field is immutable"
 NEGATIVE = "must be greater than or equal to 0"
 ANNOTATIONS_LIMIT = 256 * 1024
 ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
+_STANDARD_FINALIZERS = ("kubernetes", ORPHAN, FOREGROUND)
 
 
 def nonnegative(value: int, path: str) -> Errors:
@@ -100,6 +101,13 @@ def finalizers(names: list[str] | None, path: str) -> Errors:
     if ORPHAN in names and FOREGROUND in names:
         errors.append(fields.invalid(path, names, f"finalizer {ORPHAN} and {FOREGROUND} cannot be both set"))
     return errors
+
+
+def kube_finalizers(meta: Obj, path: str = "metadata") -> Errors:
+    """A finalizer without a domain has to be one that Kubernetes itself knows."""
+    return [fields.invalid(f"{path}.finalizers[{i}]", n,
+                           "name is neither a standard finalizer name nor is it fully qualified")
+            for i, n in enumerate(meta.get("finalizers") or ()) if "/" not in n and n not in _STANDARD_FINALIZERS]
 
 
 def object_meta(meta: Obj, namespaced: bool, name_check: NameCheck, path: str = "metadata") -> Errors:

@@ -42,6 +42,7 @@ _KEY_TEXT = ("must consist of alphanumeric characters, '-', '_' or '.', and must
              "character")
 _VALUE_TEXT = ("a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and "
                "must start and end with an alphanumeric character")
+_MAX_BYTES = "must be no more than {} bytes"
 _REASON_TEXT = ("a condition reason must start with alphabetic character, optionally followed by a string of "
                 "alphanumeric characters or '_,:', and must end with an alphanumeric character or '_'")
 _ENV_TEXT = "a valid environment variable name must consist only of printable ASCII characters other than '='"
@@ -133,11 +134,13 @@ def qualified_name(value: str) -> list[str]:
         if not parts[0]:
             errors.append("prefix part must be non-empty")
         else:
-            errors.extend("prefix part " + e for e in dns1123_subdomain(parts[0]))
+            errors += ["prefix part " + _MAX_BYTES.format(253)] if _size(parts[0]) > 253 else []
+            if not _dns_subdomain(parts[0]):
+                errors.append("prefix part " + regex_error(_SUBDOMAIN_TEXT, _DNS_SUBDOMAIN, "example.com"))
     if not name:
         errors.append("name part must be non-empty")
     elif _size(name) > 63:
-        errors.append("name part " + max_length_error(63))
+        errors.append("name part " + _MAX_BYTES.format(63))
     if not _key(name):
         errors.append("name part " + regex_error(_KEY_TEXT, _KEY, "MyName", "my.name", "123-abc"))
     return errors
@@ -145,7 +148,7 @@ def qualified_name(value: str) -> list[str]:
 
 @lru_cache(16384)
 def label_value(value: str) -> list[str]:
-    errors = [max_length_error(63)] if _size(value) > 63 else []
+    errors = [_MAX_BYTES.format(63)] if _size(value) > 63 else []
     if not _value(value):
         errors.append(regex_error(_VALUE_TEXT, _VALUE, "MyValue", "my_value", "12345"))
     return errors
