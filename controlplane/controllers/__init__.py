@@ -8,6 +8,7 @@ from controlplane.controllers.manager import ControllerManager, ReconcileError
 from controlplane.controllers.namespace import NamespaceController
 from controlplane.controllers.node_lifecycle import NodeLifecycleController
 from controlplane.controllers.replicaset import ReplicaSetController
+from controlplane.controllers.statefulset import StatefulSetController
 from controlplane.controllers.taint_eviction import TaintEvictionController
 
 DEFAULT_CONTROLLERS: list[type[Controller]] = [
@@ -16,6 +17,7 @@ DEFAULT_CONTROLLERS: list[type[Controller]] = [
     NamespaceController,
     DeploymentController,
     ReplicaSetController,
+    StatefulSetController,
     NodeLifecycleController,
     TaintEvictionController,
 ]
@@ -23,5 +25,5 @@ DEFAULT_CONTROLLERS: list[type[Controller]] = [
 __all__ = [
     "DEFAULT_CONTROLLERS", "Controller", "ControllerManager", "ReconcileError", "DeploymentController",
     "EndpointSliceController", "GarbageCollector", "NamespaceController", "NodeLifecycleController",
-    "ReplicaSetController", "TaintEvictionController",
+    "ReplicaSetController", "StatefulSetController", "TaintEvictionController",
 ]

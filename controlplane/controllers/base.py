@@ -202,9 +202,10 @@ class Controller:
     def _report_error(self, key: str, error: Exception) -> None:
         """Tell whoever runs us; and if it is not the API server that refused, tell the object's reader too.
 
-        That somebody else wrote in between (a conflict) is no news: the next try looks again.
+        That somebody else wrote in between, or deleted what we were about to write, is no news: the next try looks
+        again.
         """
-        if isinstance(error, ApiError) and error.conflict:
+        if isinstance(error, ApiError) and (error.conflict or error.not_found):
             return
         if not isinstance(error, ApiError) and self.watches:
             obj = self.informer(next(iter(self.watches))).get(key)

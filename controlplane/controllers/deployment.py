@@ -5,7 +5,6 @@ It never touches a Pod: each version of the template is a ReplicaSet, and rollin
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import ClassVar
 
 from controlplane.client.base import ApiError, Obj, Objs
@@ -15,8 +14,8 @@ from controlplane.controllers import deployment_status as status
 from controlplane.controllers.base import Controller, controller_of, owner_reference
 from controlplane.controllers.claim import Claimer
 from controlplane.controllers.pod_control import namespace_terminating
+from controlplane.controllers.pod_owner import Keys, controller_uid, namespace_of, orphans
 from controlplane.controllers.pods import condition, is_finished
-from controlplane.controllers.replicaset import controller_uid, namespace_of
 from controlplane.controllers.revisions import (
     DESIRED,
     HASH_LABEL,
@@ -30,13 +29,6 @@ from controlplane.controllers.revisions import (
     template_hash,
 )
 from controlplane.labels import from_label_selector
-
-Keys = Iterable[str]
-
-
-def orphans(obj: Obj) -> list[str]:
-    """Index by namespace, of what nobody controls."""
-    return [] if controller_of(obj) is not None else [obj["metadata"]["namespace"]]
 
 
 class DeploymentController(Controller):

@@ -6,121 +6,36 @@ a tally per owner, a function of what the Pod cache holds, and lists only when P
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from controlplane.client.base import ApiError, Obj, Objs
 from controlplane.client.informer import key_of
 from controlplane.clock import rfc3339
-from controlplane.controllers.base import Controller, controller_of, owner_reference
+from controlplane.controllers.base import controller_of, owner_reference
 from controlplane.controllers.claim import Claimer
-from controlplane.controllers.expectations import Expectations
-from controlplane.controllers.pod_control import PodControl, namespace_terminating, pod_from, slow_start
-from controlplane.controllers.pods import deletion_order, is_active, is_available, is_ready
+from controlplane.controllers.pod_control import namespace_terminating, pod_from, slow_start
+from controlplane.controllers.pod_owner import Keys, PodOwner
+from controlplane.controllers.pods import deletion_order, is_active, is_available
 from controlplane.controllers.tally import PodTally
-from controlplane.labels import Selector, from_label_selector
 
 BURST = 500  # Pods created or deleted in one go; upstream's BurstReplicas
-Keys = Iterable[str]
 
 
-class ReplicaSetController(Controller):
+class ReplicaSetController(PodOwner):
     """Creates, deletes, adopts and releases Pods until `spec.replicas` of them are there."""
 
     name = "replicaset-controller"
-    resource: ClassVar[str] = "replicasets"
-    kind: ClassVar[str] = "ReplicaSet"
+    resource: ClassVar = "replicasets"
+    kind: ClassVar = "ReplicaSet"
     watches: ClassVar = {"replicasets": "on_owner", "pods": "on_pod"}
-
-    def prepare(self) -> None:
-        self.owners = self.informer(self.resource)
-        self.pods = self.informer("pods")
-        self.pods.add_index("controller", controller_uid)
-        self.owners.add_index("controller", controller_uid)
-        self.owners.add_index("namespace", namespace_of)
-        self.control = PodControl(self.client, self.event)
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self.expectations = Expectations(self.loop)
         self.tally = PodTally()
-        self._selectors: dict[str, Selector] = {}  # by the owner's uid: a selector never changes
-
-    # Events -----------------------------------------------------------------------------------------------------------
-
-    def on_owner(self, type: str, old: Obj | None, new: Obj | None) -> Keys:
-        if new is None or (old is not None and old["metadata"]["uid"] != new["metadata"]["uid"]):
-            assert old is not None
-            self.expectations.forget(key_of(old))
-            self._selectors.pop(old["metadata"]["uid"], None)
-        elif old is None:
-            self._selectors.pop(new["metadata"]["uid"], None)
-        yield key_of(new if new is not None else old or {})
 
     def on_pod(self, type: str, old: Obj | None, new: Obj | None) -> Keys:
         self.tally.change(old, new)
-        if new is None:
-            return self._pod_gone(old or {})
-        if old is None:
-            if "deletionTimestamp" in new["metadata"]:
-                return self._pod_gone(new)
-            owner = self._owner_key(new)
-            if owner is not None:
-                self.expectations.creation_observed(owner)
-                return (owner,)
-            return self._adopters(new) if controller_of(new) is None else ()
-        return self._pod_changed(old, new)
-
-    def _pod_changed(self, old: Obj, new: Obj) -> Keys:
-        keys: list[str] = []
-        if "deletionTimestamp" in new["metadata"] and "deletionTimestamp" not in old["metadata"]:
-            keys += self._pod_gone(new)
-        was, owner = self._owner_key(old), self._owner_key(new)
-        if was is not None and was != owner:
-            keys.append(was)
-        if owner is not None:
-            keys.append(owner)
-            wait = self.owners.get(owner)["spec"].get("minReadySeconds")  # type: ignore[index]
-            if wait and is_ready(new) and not is_ready(old):
-                self.enqueue(owner, wait + 1)  # a second more: times are in whole seconds
-        elif controller_of(new) is None and (
-            old["metadata"].get("labels") != new["metadata"].get("labels") or controller_of(old) is not None
-        ):
-            keys += self._adopters(new)
-        return keys
-
-    def _pod_gone(self, pod: Obj) -> Keys:
-        owner = self._owner_key(pod)
-        if owner is None:
-            return ()
-        self.expectations.deletion_observed(owner, key_of(pod))
-        return (owner,)
-
-    def _owner_key(self, pod: Obj) -> str | None:
-        """The key of the owner of our kind that controls the Pod, if we know it."""
-        ref = controller_of(pod)
-        if ref is None or ref["kind"] != self.kind:
-            return None
-        key = f"{pod['metadata']['namespace']}/{ref['name']}"
-        owner = self.owners.get(key)
-        return key if owner is not None and owner["metadata"]["uid"] == ref["uid"] else None
-
-    def _adopters(self, pod: Obj) -> list[str]:
-        """The owners whose selector matches an orphan."""
-        meta = pod["metadata"]
-        labels = meta.get("labels")
-        owners = self.owners.by_index("namespace", meta["namespace"]) if labels else ()
-        return [key_of(owner) for owner in owners if self._selector(owner).matches(labels)]
-
-    def _selector(self, owner: Obj) -> Selector:
-        uid = owner["metadata"]["uid"]
-        selector = self._selectors.get(uid)
-        if selector is None:
-            selector = self._selectors[uid] = self.selector_of(owner)
-        return selector
-
-    def selector_of(self, owner: Obj) -> Selector:
-        return from_label_selector(owner["spec"].get("selector"))
+        return super().on_pod(type, old, new)
 
     # Reconciling ------------------------------------------------------------------------------------------------------
 
@@ -147,7 +62,7 @@ class ReplicaSetController(Controller):
 
     def _claim(self, owner: Obj) -> None:
         """Adopt and release, if there is anything to adopt or release."""
-        meta, selector = owner["metadata"], self._selector(owner)
+        meta, selector = owner["metadata"], self.selector(owner)
         strays = [key for key, labels in self.tally.orphans(meta["namespace"]) if selector.matches(labels)]
         losing = not all(selector.matches(dict(labels)) for labels in self.tally.of(meta["uid"]).by_labels)
         if not strays and not losing:
@@ -246,14 +161,4 @@ class ReplicaSetController(Controller):
             fresh = self.client.get(self.resource, name, namespace)
             self.client.update_status({**fresh, "status": status})
         return status
-
-
-def controller_uid(obj: Obj) -> list[str]:
-    ref = controller_of(obj)
-    return [ref["uid"]] if ref is not None else []
-
-
-def namespace_of(obj: Obj) -> list[str]:
-    return [obj["metadata"]["namespace"]]
-
 
