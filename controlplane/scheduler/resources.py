@@ -5,11 +5,11 @@ A `Resources` maps a resource's name to an integer: "cpu" in thousandths, everyt
 
 from __future__ import annotations
 
-from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
 from controlplane.client.base import Obj
+from controlplane.quantity import Quantity
 
 Resources = dict[str, int]
 
@@ -17,28 +17,11 @@ DEFAULT_MILLI_CPU = 100  # what a container without a request counts for when no
 DEFAULT_MEMORY = 200 * 1024 * 1024
 PREFERRED_ORDER = ("cpu", "memory", "ephemeral-storage")
 
-_BINARY = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40, "Pi": 1 << 50, "Ei": 1 << 60}
-_DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
-
-
-@lru_cache(maxsize=4096)
-def parse(quantity: str) -> Fraction:
-    """A quantity ("250m", "1.5Gi", "2e3", "129M") as an exact number.  Raises ValueError that quotes the text."""
-    text = quantity.strip()
-    try:
-        if text[-2:] in _BINARY:
-            return Fraction(text[:-2]) * _BINARY[text[-2:]]
-        if text[-1:] in _DECIMAL and text[-1:]:
-            return Fraction(text[:-1]) * Fraction(10) ** _DECIMAL[text[-1]]
-        return Fraction(text)  # digits, a point and an exponent: "1e3", "12E2"
-    except (ValueError, ZeroDivisionError):
-        raise ValueError(f"{quantity!r} is not a quantity: write it as 500m, 2, 64Mi or 1.5G") from None
-
 
 @lru_cache(maxsize=4096)
 def _amount(name: str, quantity: str) -> int:
-    value = parse(quantity) * (1000 if name == "cpu" else 1)
-    return -int(-value // 1)  # rounded up, as Quantity.Value and MilliValue do
+    parsed = Quantity.parse(quantity)
+    return parsed.milli_value() if name == "cpu" else parsed.value()
 
 
 def amount(name: str, quantity: Any) -> int:
