@@ -16,8 +16,22 @@ Kind = Literal["init", "sidecar", "app"]
 class ContainerSlot:
     """One container of the spec.  `current` is the attempt that runs or ran last."""
 
-    __slots__ = ("busy", "current", "kill_reason", "kind", "last", "prober", "ready", "restarts", "retry", "spec",
-                 "started", "stop_by", "stopping", "waiting")
+    __slots__ = (
+        "busy",
+        "current",
+        "kill_reason",
+        "kind",
+        "last",
+        "prober",
+        "ready",
+        "restarts",
+        "retry",
+        "spec",
+        "started",
+        "stop_by",
+        "stopping",
+        "waiting",
+    )
 
     def __init__(self, spec: Obj, kind: Kind) -> None:
         self.spec = spec
@@ -68,4 +82,6 @@ class ContainerSlot:
     def done(self, pod_policy: str) -> bool:
         """Did it end for good?"""
         current = self.current
-        return current is not None and current.state == "exited" and not self.restarts_after(current.exit_code, pod_policy)
+        return (
+            current is not None and current.state == "exited" and not self.restarts_after(current.exit_code, pod_policy)
+        )

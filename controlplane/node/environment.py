@@ -1,7 +1,7 @@
 """The environment and the volumes of a container: values from the Pod, ConfigMaps and Secrets.
 
-Upstream: pkg/kubelet/kubelet_pods.go (makeEnvironmentVariables).  *Note*: the variables that describe Services, and volumes
-other than `configMap` and `secret`, are left out here.
+Upstream: pkg/kubelet/kubelet_pods.go (makeEnvironmentVariables).  *Note*: the variables that describe Services, and
+volumes other than `configMap` and `secret`, are left out here.
 """
 
 from __future__ import annotations
@@ -41,8 +41,11 @@ class Sources:
                 self._read[key] = None
             else:
                 data = obj.get("data") or {}
-                self._read[key] = data if kind == "configmap" else {
-                    k: base64.b64decode(v).decode(errors="replace") for k, v in data.items()}
+                self._read[key] = (
+                    data
+                    if kind == "configmap"
+                    else {k: base64.b64decode(v).decode(errors="replace") for k, v in data.items()}
+                )
         return self._read[key]
 
     def all_of(self, kind: str, ref: Obj) -> dict[str, str]:
@@ -83,7 +86,9 @@ def environment(client: Client, pod: Obj, spec: Obj, pod_ip: str, node_ip: str) 
     return env
 
 
-def _value(entry: Obj, env: dict[str, str], sources: Sources, pod: Obj, spec: Obj, pod_ip: str, node_ip: str) -> str | None:
+def _value(
+    entry: Obj, env: dict[str, str], sources: Sources, pod: Obj, spec: Obj, pod_ip: str, node_ip: str
+) -> str | None:
     origin = entry.get("valueFrom")
     if not origin:
         return expand(entry.get("value") or "", env)
@@ -112,12 +117,16 @@ def field_value(path: str, pod: Obj, pod_ip: str, node_ip: str) -> str:
     meta, spec = pod["metadata"], pod["spec"]
     host_network = bool(spec.get("hostNetwork"))
     simple: dict[str, Callable[[], str]] = {
-        "metadata.name": lambda: str(meta["name"]), "metadata.namespace": lambda: str(meta["namespace"]),
-        "metadata.uid": lambda: str(meta["uid"]), "spec.nodeName": lambda: str(spec.get("nodeName") or ""),
+        "metadata.name": lambda: str(meta["name"]),
+        "metadata.namespace": lambda: str(meta["namespace"]),
+        "metadata.uid": lambda: str(meta["uid"]),
+        "spec.nodeName": lambda: str(spec.get("nodeName") or ""),
         "spec.serviceAccountName": lambda: str(spec.get("serviceAccountName") or ""),
-        "status.hostIP": lambda: node_ip, "status.hostIPs": lambda: node_ip,
+        "status.hostIP": lambda: node_ip,
+        "status.hostIPs": lambda: node_ip,
         "status.podIP": lambda: node_ip if host_network else pod_ip,
-        "status.podIPs": lambda: node_ip if host_network else pod_ip}
+        "status.podIPs": lambda: node_ip if host_network else pod_ip,
+    }
     if path in simple:
         return simple[path]()
     match = re.fullmatch(r"metadata\.(labels|annotations)(?:\['([^']*)'\])?", path)

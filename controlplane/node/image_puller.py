@@ -32,8 +32,13 @@ class ImagePuller:
         policy = slot.spec.get("imagePullPolicy") or "IfNotPresent"
         present = self.runtime.image(name)
         if present is not None and policy != "Always":
-            self._event(pod, slot, "Normal", "Pulled", f'Container image "{name}" already present on machine and can be '
-                        "accessed by the pod")
+            self._event(
+                pod,
+                slot,
+                "Normal",
+                "Pulled",
+                f'Container image "{name}" already present on machine and can be accessed by the pod',
+            )
             done(present)
             return
         if policy == "Never":
@@ -44,7 +49,11 @@ class ImagePuller:
         key = self.key(pod, slot)
         if self.backoff.since_raised(key) > 0:
             self._event(pod, slot, "Normal", "BackOff", f'Back-off pulling image "{name}"')
-            done(Failure("ImagePullBackOff", f'Back-off pulling image "{name}": ErrImagePull: {self._failures.get(key, "")}'))
+            done(
+                Failure(
+                    "ImagePullBackOff", f'Back-off pulling image "{name}": ErrImagePull: {self._failures.get(key, "")}'
+                )
+            )
             return
         self._event(pod, slot, "Normal", "Pulling", f'Pulling image "{name}"')
         asked = self.loop.now()
@@ -58,8 +67,14 @@ class ImagePuller:
             self._failures[key] = result.message
         else:
             took = go_duration(self.loop.now() - asked)
-            self._event(pod, slot, "Normal", "Pulled", f'Successfully pulled image "{name}" in {took} ({took} including '
-                        f"waiting). Image size: {result.size} bytes.")
+            self._event(
+                pod,
+                slot,
+                "Normal",
+                "Pulled",
+                f'Successfully pulled image "{name}" in {took} ({took} including '
+                f"waiting). Image size: {result.size} bytes.",
+            )
             self.forget(pod, slot)
         done(result)
 

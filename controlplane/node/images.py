@@ -2,7 +2,7 @@
 
 | image | what its container does |
 | --- | --- |
-| `app:v1`, `app:v2`, any `app:TAG` | the HTTP server "App v1": answers with its version, Pod and node; drains on SIGTERM |
+| `app:v1`, `app:v2`, any `app:TAG` | the HTTP server "App v1": says its version, Pod and node; drains on SIGTERM |
 | `app:broken` | runs, but answers 500 to everything, probes included |
 | `app:slow` | takes 20 s from its start until it listens, and 1 s for each answer |
 | `app:crash` | exits with code 1 after 3 s, again and again |

@@ -30,12 +30,23 @@ MOUNT_RETRY_MOST = 122.0
 class Kubelet:
     """The agent of the node `name`.
 
-    `capacity` ({"cpu": "4", "memory": "8Gi", "pods": "110"}) and `labels` add to the defaults; `pod_cidr` ("10.244.1.0/24")
-    is the range of its Pods' addresses, left to the network if not given; `address` is the node's own.
+    `capacity` ({"cpu": "4", "memory": "8Gi", "pods": "110"}) and `labels` add to the defaults; `pod_cidr`
+    ("10.244.1.0/24") is the range of its Pods' addresses, left to the network if not given; `address` is the node's
+    own.
     """
 
-    def __init__(self, loop: Loop, client: Client, name: str, *, runtime: Runtime, capacity: dict[str, str] | None = None,
-                 labels: dict[str, str] | None = None, pod_cidr: str | None = None, address: str | None = None) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        client: Client,
+        name: str,
+        *,
+        runtime: Runtime,
+        capacity: dict[str, str] | None = None,
+        labels: dict[str, str] | None = None,
+        pod_cidr: str | None = None,
+        address: str | None = None,
+    ) -> None:
         self.loop = loop
         self.client = client
         self.name = name
@@ -57,7 +68,7 @@ class Kubelet:
     # Life -----------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start the kubelet: for the first time, after `stop` (its containers still run), or after `kill` (a reboot)."""
+        """Start: for the first time, after `stop` (the containers still run), or after `kill` (a reboot)."""
         if self.running:
             return
         self.running = True
@@ -142,8 +153,10 @@ class Kubelet:
             used, most = self._reserved.get(name, 0.0), self._allocatable.get(name)
             if most is not None and value > 0 and used + value > most + 1e-9:
                 scale = 1000 if name == "cpu" else 1
-                return f"OutOf{name}", (f"Node didn't have enough resource: {name}, requested: {round(value * scale)}, "
-                                        f"used: {round(used * scale)}, capacity: {round(most * scale)}")
+                return f"OutOf{name}", (
+                    f"Node didn't have enough resource: {name}, requested: {round(value * scale)}, "
+                    f"used: {round(used * scale)}, capacity: {round(most * scale)}"
+                )
         return None
 
     def reserve(self, worker: PodWorker, wants: dict[str, float]) -> None:

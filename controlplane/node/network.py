@@ -1,6 +1,7 @@
 """What a node needs of the network it is plugged into.
 
-`traffic` implements both sides; a node never imports it.  Only plain values cross, so that neither room knows the other.
+`traffic` implements both sides; a node never imports it.  Only plain values cross, so that neither room knows the
+other.
 """
 
 from __future__ import annotations

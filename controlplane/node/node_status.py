@@ -3,8 +3,8 @@
 The heartbeat is a Lease in kube-node-lease, renewed every 10 s; the Node's status follows every 5 minutes or when it
 changes.  Upstream: pkg/kubelet/kubelet_node_status.go, pkg/kubelet/nodestatus and component-helpers/apimachinery/lease.
 
-*Note*: upstream also watches its own Node and puts an edited status right within 10 s; here that takes up to 5 minutes, or
-until the first heartbeat after one that failed.
+*Note*: upstream also watches its own Node and puts an edited status right within 10 s; here that takes up to 5
+minutes, or until the first heartbeat after one that failed.
 """
 
 from __future__ import annotations
@@ -32,19 +32,29 @@ RETRY_MOST = 7.0
 CHANGE = 10.0  # seconds within which a change is reported
 RESERVED_MEMORY = 100 * 1024 * 1024  # the hard eviction threshold, which no Pod may count on
 DEFAULT_CAPACITY = {"cpu": "4", "memory": "8Gi", "pods": "110", "ephemeral-storage": "100Gi"}
-NOT_READY = ("container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin "
-             "returns error: cni plugin not initialized")
+NOT_READY = (
+    "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin "
+    "returns error: cni plugin not initialized"
+)
 PRESSURES = {  # condition: (reason, message) while there is pressure, and without
-    "MemoryPressure": (("KubeletHasInsufficientMemory", "kubelet has insufficient memory available"),
-                       ("KubeletHasSufficientMemory", "kubelet has sufficient memory available")),
-    "DiskPressure": (("KubeletHasDiskPressure", "kubelet has disk pressure"),
-                     ("KubeletHasNoDiskPressure", "kubelet has no disk pressure")),
-    "PIDPressure": (("KubeletHasInsufficientPID", "kubelet has insufficient PID available"),
-                    ("KubeletHasSufficientPID", "kubelet has sufficient PID available")),
+    "MemoryPressure": (
+        ("KubeletHasInsufficientMemory", "kubelet has insufficient memory available"),
+        ("KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+    ),
+    "DiskPressure": (
+        ("KubeletHasDiskPressure", "kubelet has disk pressure"),
+        ("KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+    ),
+    "PIDPressure": (
+        ("KubeletHasInsufficientPID", "kubelet has insufficient PID available"),
+        ("KubeletHasSufficientPID", "kubelet has sufficient PID available"),
+    ),
 }
-PRESSURE_EVENTS = {"MemoryPressure": ("NodeHasInsufficientMemory", "NodeHasSufficientMemory"),
-                   "DiskPressure": ("NodeHasDiskPressure", "NodeHasNoDiskPressure"),
-                   "PIDPressure": ("NodeHasInsufficientPID", "NodeHasSufficientPID")}
+PRESSURE_EVENTS = {
+    "MemoryPressure": ("NodeHasInsufficientMemory", "NodeHasSufficientMemory"),
+    "DiskPressure": ("NodeHasDiskPressure", "NodeHasNoDiskPressure"),
+    "PIDPressure": ("NodeHasInsufficientPID", "NodeHasSufficientPID"),
+}
 
 
 class NodeStatus:
@@ -54,9 +64,14 @@ class NodeStatus:
         self.kubelet = kubelet
         self.capacity = {**DEFAULT_CAPACITY, **(capacity or {})}
         self.allocatable = allocatable(self.capacity)
-        self.labels = {"beta.kubernetes.io/arch": "amd64", "beta.kubernetes.io/os": "linux",
-                       "kubernetes.io/arch": "amd64", "kubernetes.io/hostname": kubelet.name,
-                       "kubernetes.io/os": "linux", **(labels or {})}
+        self.labels = {
+            "beta.kubernetes.io/arch": "amd64",
+            "beta.kubernetes.io/os": "linux",
+            "kubernetes.io/arch": "amd64",
+            "kubernetes.io/hostname": kubelet.name,
+            "kubernetes.io/os": "linux",
+            **(labels or {}),
+        }
         self.ready = False
         self.pressure = dict.fromkeys(PRESSURES, False)
         self.boots = 0  # how often the machine was switched on
@@ -84,11 +99,17 @@ class NodeStatus:
 
     def _register(self) -> None:
         kubelet = self.kubelet
-        node: Obj = {"apiVersion": "v1", "kind": "Node",
-                     "metadata": {"name": kubelet.name, "labels": self.labels, "annotations": {
-                         "volumes.kubernetes.io/controller-managed-attach-detach": "true"}},
-                     "spec": {"podCIDR": kubelet.pod_cidr, "podCIDRs": [kubelet.pod_cidr]} if kubelet.pod_cidr else {},
-                     "status": self._status()}
+        node: Obj = {
+            "apiVersion": "v1",
+            "kind": "Node",
+            "metadata": {
+                "name": kubelet.name,
+                "labels": self.labels,
+                "annotations": {"volumes.kubernetes.io/controller-managed-attach-detach": "true"},
+            },
+            "spec": {"podCIDR": kubelet.pod_cidr, "podCIDRs": [kubelet.pod_cidr]} if kubelet.pod_cidr else {},
+            "status": self._status(),
+        }
         try:
             try:
                 kubelet.client.create(node)
@@ -102,8 +123,9 @@ class NodeStatus:
             return
         for type, names in PRESSURE_EVENTS.items():
             self._event(names[not self.pressure[type]])
-        kubelet.recorder.event(self.reference(), "Normal", "NodeAllocatableEnforced",
-                               "Updated Node Allocatable limit across pods")
+        kubelet.recorder.event(
+            self.reference(), "Normal", "NodeAllocatableEnforced", "Updated Node Allocatable limit across pods"
+        )
         kubelet.registered()
         self._beat()
         kubelet.later(REPORT * (1 + JITTER * self._rng.random()), self._periodic_report)
@@ -111,8 +133,11 @@ class NodeStatus:
     def _reconcile(self, node: Obj) -> None:
         """The Node was there before: it gets our labels and status, and keeps what others put on it."""
         client, name = self.kubelet.client, self.kubelet.name
-        self._conditions = {c["type"]: c for c in (node.get("status") or {}).get("conditions") or ()
-                            if c["type"] in PRESSURES or c["type"] == "Ready"}
+        self._conditions = {
+            c["type"]: c
+            for c in (node.get("status") or {}).get("conditions") or ()
+            if c["type"] in PRESSURES or c["type"] == "Ready"
+        }
         labels = node["metadata"].get("labels") or {}
         if any(labels.get(key) != value for key, value in self.labels.items()):
             client.patch("nodes", name, {"metadata": {"labels": self.labels}})
@@ -120,8 +145,12 @@ class NodeStatus:
         client.patch("nodes", name, {"status": status}, type="strategic", subresource="status")
         old = ((node.get("status") or {}).get("nodeInfo") or {}).get("bootID")
         if old and old != status["nodeInfo"]["bootID"]:
-            self.kubelet.recorder.event(self.reference(), "Warning", "Rebooted", f"Node {name} has been rebooted, boot id: "
-                                        f"{status['nodeInfo']['bootID']}")
+            self.kubelet.recorder.event(
+                self.reference(),
+                "Warning",
+                "Rebooted",
+                f"Node {name} has been rebooted, boot id: {status['nodeInfo']['bootID']}",
+            )
         if not self.kubelet.pod_cidr:
             self.kubelet.pod_cidr = (node.get("spec") or {}).get("podCIDR") or ""
 
@@ -157,8 +186,9 @@ class NodeStatus:
         """Write the whole status; a failure is made good after the next heartbeat that gets through."""
         self._changed = False
         try:
-            self.kubelet.client.patch("nodes", self.kubelet.name, {"status": self._status()}, type="strategic",
-                                      subresource="status")
+            self.kubelet.client.patch(
+                "nodes", self.kubelet.name, {"status": self._status()}, type="strategic", subresource="status"
+            )
         except ApiError:
             self._failing = True
 
@@ -168,14 +198,26 @@ class NodeStatus:
         boot = hashlib.sha256(f"{kubelet.name}/{self.boots}".encode()).hexdigest()
         images = runtime.images()
         return {
-            "capacity": self.capacity, "allocatable": self.allocatable, "conditions": self._current_conditions(),
-            "addresses": [{"type": "InternalIP", "address": kubelet.address},
-                          {"type": "Hostname", "address": kubelet.name}],
+            "capacity": self.capacity,
+            "allocatable": self.allocatable,
+            "conditions": self._current_conditions(),
+            "addresses": [
+                {"type": "InternalIP", "address": kubelet.address},
+                {"type": "Hostname", "address": kubelet.name},
+            ],
             "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},
-            "nodeInfo": {"machineID": identity[:32], "systemUUID": _uuid(identity), "bootID": _uuid(boot),
-                         "kernelVersion": "6.12.0", "osImage": "Debian GNU/Linux 13 (trixie)",
-                         "containerRuntimeVersion": f"{runtime.name}://{runtime.version}", "kubeletVersion": VERSION,
-                         "kubeProxyVersion": "", "operatingSystem": "linux", "architecture": "amd64"},
+            "nodeInfo": {
+                "machineID": identity[:32],
+                "systemUUID": _uuid(identity),
+                "bootID": _uuid(boot),
+                "kernelVersion": "6.12.0",
+                "osImage": "Debian GNU/Linux 13 (trixie)",
+                "containerRuntimeVersion": f"{runtime.name}://{runtime.version}",
+                "kubeletVersion": VERSION,
+                "kubeProxyVersion": "",
+                "operatingSystem": "linux",
+                "architecture": "amd64",
+            },
             "images": [{"names": [image.name], "sizeBytes": image.size} for image in images[-50:]],
         }
 
@@ -187,13 +229,19 @@ class NodeStatus:
         for type, holds, reason, message in wanted:
             status, old = str(holds), self._conditions.get(type)
             self._conditions[type] = {
-                "type": type, "status": status, "lastHeartbeatTime": now,
+                "type": type,
+                "status": status,
+                "lastHeartbeatTime": now,
                 "lastTransitionTime": old["lastTransitionTime"] if old and old["status"] == status else now,
-                "reason": reason, "message": message}
+                "reason": reason,
+                "message": message,
+            }
         return list(self._conditions.values())
 
     def _event(self, reason: str) -> None:
-        self.kubelet.recorder.event(self.reference(), "Normal", reason, f"Node {self.kubelet.name} status is now: {reason}")
+        self.kubelet.recorder.event(
+            self.reference(), "Normal", reason, f"Node {self.kubelet.name} status is now: {reason}"
+        )
 
     # Heartbeat ------------------------------------------------------------------------------------------------------
 
@@ -224,13 +272,29 @@ class NodeStatus:
             if not error.not_found:
                 raise
             owner = client.get("nodes", name)["metadata"].get("uid")
-            return client.create({
-                "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
-                "metadata": {"name": name, "namespace": LEASE_NAMESPACE, "ownerReferences": [
-                    {"apiVersion": "v1", "kind": "Node", "name": name, "uid": owner}]},
-                "spec": {"holderIdentity": name, "leaseDurationSeconds": LEASE_SECONDS, "renewTime": now}})
-        return client.update({**lease, "spec": {**lease["spec"], "holderIdentity": name, "renewTime": now,
-                                                "leaseDurationSeconds": LEASE_SECONDS}})
+            return client.create(
+                {
+                    "apiVersion": "coordination.k8s.io/v1",
+                    "kind": "Lease",
+                    "metadata": {
+                        "name": name,
+                        "namespace": LEASE_NAMESPACE,
+                        "ownerReferences": [{"apiVersion": "v1", "kind": "Node", "name": name, "uid": owner}],
+                    },
+                    "spec": {"holderIdentity": name, "leaseDurationSeconds": LEASE_SECONDS, "renewTime": now},
+                }
+            )
+        return client.update(
+            {
+                **lease,
+                "spec": {
+                    **lease["spec"],
+                    "holderIdentity": name,
+                    "renewTime": now,
+                    "leaseDurationSeconds": LEASE_SECONDS,
+                },
+            }
+        )
 
     def _conditions_may_differ(self) -> None:
         """The server answers again: it may have taken us for dead in the meantime."""

@@ -11,8 +11,24 @@ from functools import lru_cache
 from controlplane.node.runtime import Obj
 
 _QUANTITY = re.compile(r"([+-]?[0-9.]+)(?:[eE]([+-]?[0-9]+))?(m|k|[MGTPE]i?|Ki|n|u)?")
-_UNITS = {"": 1.0, "n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18,
-          "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40, "Pi": 2.0**50, "Ei": 2.0**60}
+_UNITS = {
+    "": 1.0,
+    "n": 1e-9,
+    "u": 1e-6,
+    "m": 1e-3,
+    "k": 1e3,
+    "M": 1e6,
+    "G": 1e9,
+    "T": 1e12,
+    "P": 1e15,
+    "E": 1e18,
+    "Ki": 2.0**10,
+    "Mi": 2.0**20,
+    "Gi": 2.0**30,
+    "Ti": 2.0**40,
+    "Pi": 2.0**50,
+    "Ei": 2.0**60,
+}
 COMPUTE = ("cpu", "memory")
 
 
@@ -35,7 +51,7 @@ def amount(quantity: object) -> float:
 
 
 def requests(pod: Obj) -> dict[str, float]:
-    """What the scheduler reserves for a Pod: its containers together with its sidecars, or its largest init container."""
+    """What the scheduler reserves for a Pod: its containers and sidecars, or its largest init container."""
     spec = pod["spec"]
     total: dict[str, float] = {}
     for container in spec["containers"]:

@@ -95,8 +95,15 @@ def container_status(slot: ContainerSlot, has_init: bool, final: bool = False) -
     current = slot.current
     state: Obj
     if final and not slot.exited and slot.kind == "app" and (current is not None or not has_init):
-        state = {"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown", "startedAt": None,
-                                "finishedAt": None, "message": LOST}}
+        state = {
+            "terminated": {
+                "exitCode": 137,
+                "reason": "ContainerStatusUnknown",
+                "startedAt": None,
+                "finishedAt": None,
+                "message": LOST,
+            }
+        }
     elif slot.waiting is not None:
         reason, message = slot.waiting
         state = {"waiting": {"message": message, "reason": reason} if message else {"reason": reason}}
@@ -106,10 +113,15 @@ def container_status(slot: ContainerSlot, has_init: bool, final: bool = False) -
         state = {"running": {"startedAt": stamp(current.started_at)}}
     else:
         state = {"terminated": terminated(current)}
-    status: Obj = {"name": slot.spec["name"], "state": state,
-                   "lastState": {"terminated": slot.last} if slot.last is not None else {},
-                   "ready": slot.ready, "restartCount": slot.restarts, "image": slot.spec["image"],
-                   "imageID": current.image_id if current is not None else ""}
+    status: Obj = {
+        "name": slot.spec["name"],
+        "state": state,
+        "lastState": {"terminated": slot.last} if slot.last is not None else {},
+        "ready": slot.ready,
+        "restartCount": slot.restarts,
+        "image": slot.spec["image"],
+        "imageID": current.image_id if current is not None else "",
+    }
     if current is not None:
         status["containerID"] = f"containerd://{current.id}"
     status["started"] = slot.started
@@ -197,7 +209,9 @@ def _initialises(slot: ContainerSlot) -> bool:
     return slot.waiting is None and slot.current is not None and slot.exited and slot.current.exit_code == 0
 
 
-def _conditions(facts: Facts, slots: Sequence[ContainerSlot], phase: str, previous: Obj, generation: int | None) -> Objs:
+def _conditions(
+    facts: Facts, slots: Sequence[ContainerSlot], phase: str, previous: Obj, generation: int | None
+) -> Objs:
     """What others have set, then the kubelet's own five."""
     known = (facts.pod.get("status") or {}).get("conditions") or ()
     before = {c["type"]: c for c in previous.get("conditions") or known}
@@ -207,8 +221,12 @@ def _conditions(facts: Facts, slots: Sequence[ContainerSlot], phase: str, previo
     def add(type: str, status: bool, reason: str = "", message: str = "") -> None:
         old = before.get(type)
         text = "True" if status else "False"
-        condition: Obj = {"type": type, "status": text, "lastProbeTime": None,
-                          "lastTransitionTime": old["lastTransitionTime"] if old and old["status"] == text else now}
+        condition: Obj = {
+            "type": type,
+            "status": text,
+            "lastProbeTime": None,
+            "lastTransitionTime": old["lastTransitionTime"] if old and old["status"] == text else now,
+        }
         if reason:
             condition["reason"] = reason
         if message:

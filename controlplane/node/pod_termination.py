@@ -1,7 +1,7 @@
 """Ending a Pod gracefully (upstream: kuberuntime's killContainersWithSyncResult).
 
-The regular containers are stopped together: preStop hook, SIGTERM, SIGKILL when the grace period is over.  Sidecars follow
-one after another, the last of the list first.
+The regular containers are stopped together: preStop hook, SIGTERM, SIGKILL when the grace period is over.  Sidecars
+follow one after another, the last of the list first.
 """
 
 from __future__ import annotations
@@ -46,8 +46,12 @@ class Termination:
         first = [slot for slot in alive if slot.kind != "sidecar"] or alive[-1:]
         for slot in first:
             if not slot.stopping:
-                self.stop(worker, slot, max(self._deadline - worker.kubelet.loop.now(), 0.0),
-                          f"Stopping container {slot.name}")
+                self.stop(
+                    worker,
+                    slot,
+                    max(self._deadline - worker.kubelet.loop.now(), 0.0),
+                    f"Stopping container {slot.name}",
+                )
 
     def hurry(self, grace: float) -> None:
         """Deleted again with a shorter grace period."""

@@ -1,8 +1,8 @@
 """One Pod on its node: what should run, what runs, and the step from one to the other.
 
-`sync` looks at the Pod and its containers as they are, whatever happened before, and starts what is missing: the sandbox,
-the init containers one after another, sidecars among them, then the others.  Upstream: pkg/kubelet/pod_workers.go and
-kuberuntime's computePodActions.
+`sync` looks at the Pod and its containers as they are, whatever happened before, and starts what is missing: the
+sandbox, the init containers one after another, sidecars among them, then the others.  Upstream:
+pkg/kubelet/pod_workers.go and kuberuntime's computePodActions.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from controlplane.clock import Timer, parse_time
 from controlplane.node.container_slot import ContainerSlot
 from controlplane.node.container_start import ContainerStart
 from controlplane.node.image_puller import go_duration
+from controlplane.node.pod_adoption import adopt
 from controlplane.node.pod_resources import requests
 from controlplane.node.pod_status import Facts, initialized, pod_status, terminated
 from controlplane.node.pod_termination import Termination
@@ -40,8 +41,10 @@ class PodWorker:
         self.since = kubelet.loop.now()
         known = pod.get("status") or {}
         self.start_time = parse_time(known["startTime"]) if known.get("startTime") else self.since
-        self.slots = [ContainerSlot(c, "sidecar" if c.get("restartPolicy") == "Always" else "init")
-                      for c in spec.get("initContainers") or ()]
+        self.slots = [
+            ContainerSlot(c, "sidecar" if c.get("restartPolicy") == "Always" else "init")
+            for c in spec.get("initContainers") or ()
+        ]
         self.slots += [ContainerSlot(c, "app") for c in spec["containers"]]
         self.requests = requests(pod)
         self.reserved = False  # do the requests count against the node?
@@ -110,40 +113,13 @@ class PodWorker:
 
     def start(self) -> None:
         """Take the Pod on: find what already runs of it, and go on from there."""
-        self._adopt()
+        adopt(self)
         if self.pod["metadata"].get("deletionTimestamp"):
             self.terminate(float(self.pod["metadata"].get("deletionGracePeriodSeconds") or 0))
             return
         self._watch_deadline()
         self.sync()
         self.publish()
-
-    def _adopt(self) -> None:
-        """Containers outlive the kubelet, but not the machine: what the API calls running may be gone."""
-        runtime = self.kubelet.runtime
-        self.sandbox = runtime.sandbox(self.uid)
-        known = {s["name"]: s for key in ("initContainerStatuses", "containerStatuses") for s in self.status.get(key) or ()}
-        if not known and self.sandbox is None:
-            return
-        attempts: dict[str, list[Container]] = {}
-        for container in runtime.containers(self.uid):
-            attempts.setdefault(container.name, []).append(container)
-        for slot in self.slots:
-            here, status = attempts.get(slot.name), known.get(slot.name)
-            if status is not None:
-                slot.restarts = status.get("restartCount") or 0
-                slot.last = (status.get("lastState") or {}).get("terminated")
-            if here:
-                slot.current, slot.restarts = here[-1], here[-1].attempt
-                if slot.running:
-                    self.container_started(slot, quiet=True)
-                else:
-                    slot.ready = slot.kind == "init" and here[-1].exit_code == 0
-            elif status is not None:
-                slot.current = _remembered(self.uid, slot, status, self.kubelet.loop.now())
-                slot.ready = slot.kind == "init" and slot.exited and slot.current is not None and slot.current.exit_code == 0
-        if self.sandbox is None and any(slot.current is not None for slot in self.slots):
-            self.event("Normal", "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
 
     def sync(self) -> None:
         """Do what can be done now towards what the Pod's spec asks for."""
@@ -199,9 +175,8 @@ class PodWorker:
                 if not slot.running:
                     yield slot
                 return
-            if not slot.running and (current is None or current.state == "exited"):
-                if current is None or slot.restarts_after(current.exit_code, self.policy):
-                    yield slot
+            if current is None or (current.state == "exited" and slot.restarts_after(current.exit_code, self.policy)):
+                yield slot
             if slot.kind == "sidecar" and not slot.started and not through:
                 return
 
@@ -214,8 +189,11 @@ class PodWorker:
             if left > 1e-6:
                 message = f"restarting failed container {slot.name} in pod {self.full_name}"
                 self.event("Warning", "BackOff", f"Back-off {message}", slot)
-                slot.waiting = ("CrashLoopBackOff", f"back-off {go_duration(backoff.delay(key))} restarting failed "
-                                f"container={slot.name} pod={self.full_name}")
+                slot.waiting = (
+                    "CrashLoopBackOff",
+                    f"back-off {go_duration(backoff.delay(key))} restarting failed "
+                    f"container={slot.name} pod={self.full_name}",
+                )
                 slot.last = terminated(current)
                 self.retry(slot, left)
                 self.publish()
@@ -361,29 +339,22 @@ class PodWorker:
             return
         kubelet = self.kubelet
         self.status = pod_status(
-            Facts(self.pod, kubelet.address, self.pod_ip, self.sandbox is not None, self.start_time, self.finished,
-                  kubelet.loop.now(), self.verdict, self.disruption), self.slots, self.status)
+            Facts(
+                self.pod,
+                kubelet.address,
+                self.pod_ip,
+                self.sandbox is not None,
+                self.start_time,
+                self.finished,
+                kubelet.loop.now(),
+                self.verdict,
+                self.disruption,
+            ),
+            self.slots,
+            self.status,
+        )
         if self.status != self.sent or self.pod.get("status") != self.stored:
             kubelet.statuses.write(self)
 
     def event(self, type: str, reason: str, message: str, slot: ContainerSlot | None = None) -> None:
         self.kubelet.recorder.event(self.pod, type, reason, message, slot.field_path if slot is not None else "")
-
-
-def _remembered(uid: str, slot: ContainerSlot, status: Obj, now: float) -> Container | None:
-    """A container that only the API remembers: one that ran has ended with the machine, nobody knows how."""
-    state = status.get("state") or {}
-    ran, ended = state.get("running"), state.get("terminated") or (status.get("lastState") or {}).get("terminated")
-    if ran is None and ended is None:
-        return None
-    id = str(status.get("containerID") or "").rpartition("/")[2]
-    container = Container(id, uid, slot.name, slot.restarts, status["image"], status.get("imageID") or "", "exited")
-    if ran is not None:
-        container.exit_code, container.reason = 255, "Unknown"
-        container.started_at, container.finished_at = parse_time(ran["startedAt"]), now
-    else:
-        container.exit_code, container.reason = ended["exitCode"], ended.get("reason") or ""
-        container.message = ended.get("message") or ""
-        container.started_at = parse_time(ended["startedAt"]) if ended.get("startedAt") else 0.0
-        container.finished_at = parse_time(ended["finishedAt"]) if ended.get("finishedAt") else now
-    return container

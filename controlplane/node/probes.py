@@ -1,7 +1,8 @@
 """Startup, liveness and readiness probes of one container (upstream: pkg/kubelet/prober/worker.go).
 
-Each probe ticks every `periodSeconds`, counted from when the kubelet took the Pod on; ticks before the container runs, or
-before `initialDelaySeconds`, do nothing.  A readiness probe is tried once more as soon as the container has started.
+Each probe ticks every `periodSeconds`, counted from when the kubelet took the Pod on; ticks before the container
+runs, or before `initialDelaySeconds`, do nothing.  A readiness probe is tried once more as soon as the container has
+started.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ class ProbeOwner(Protocol):
         """Enough attempts in a row agree that things are different now."""
 
 
-Execute = Callable[[str, Obj, float, ProbeDone], None]  # container id, the probe with its port as a number, timeout, done
+Execute = Callable[
+    [str, Obj, float, ProbeDone], None
+]  # container id, the probe with its port as a number, timeout, done
 
 
 class Prober:
@@ -40,12 +43,16 @@ class Prober:
 
     __slots__ = ("_workers", "container", "slot")
 
-    def __init__(self, loop: Loop, slot: ContainerSlot, container: Container, owner: ProbeOwner, execute: Execute,
-                 phase: float) -> None:
+    def __init__(
+        self, loop: Loop, slot: ContainerSlot, container: Container, owner: ProbeOwner, execute: Execute, phase: float
+    ) -> None:
         self.slot = slot
         self.container = container
-        self._workers = [_Worker(loop, type, slot, container, owner, execute, phase)
-                         for type, field in FIELDS.items() if field in slot.spec]
+        self._workers = [
+            _Worker(loop, type, slot, container, owner, execute, phase)
+            for type, field in FIELDS.items()
+            if field in slot.spec
+        ]
 
     def start(self) -> None:
         """The container runs."""
@@ -70,11 +77,33 @@ class Prober:
 class _Worker:
     """One probe of one running container."""
 
-    __slots__ = ("_busy", "_last", "_run", "_timer", "container", "execute", "loop", "owner", "phase", "slot", "spec",
-                 "state", "stopped", "type")
+    __slots__ = (
+        "_busy",
+        "_last",
+        "_run",
+        "_timer",
+        "container",
+        "execute",
+        "loop",
+        "owner",
+        "phase",
+        "slot",
+        "spec",
+        "state",
+        "stopped",
+        "type",
+    )
 
-    def __init__(self, loop: Loop, type: ProbeType, slot: ContainerSlot, container: Container, owner: ProbeOwner,
-                 execute: Execute, phase: float) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        type: ProbeType,
+        slot: ContainerSlot,
+        container: Container,
+        owner: ProbeOwner,
+        execute: Execute,
+        phase: float,
+    ) -> None:
         self.loop = loop
         self.type: ProbeType = type
         self.slot = slot
@@ -125,7 +154,11 @@ class _Worker:
             self.owner.probe_failed(self.slot, self.type, result.output)
         self._run = self._run + 1 if result.ok == self._last else 1
         self._last = result.ok
-        needed = self.spec.get("successThreshold") or SUCCESSES if result.ok else self.spec.get("failureThreshold") or FAILURES
+        needed = (
+            self.spec.get("successThreshold") or SUCCESSES
+            if result.ok
+            else self.spec.get("failureThreshold") or FAILURES
+        )
         if self._run < needed or result.ok == self.state:
             return
         self.state = result.ok

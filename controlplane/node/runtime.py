@@ -1,8 +1,8 @@
 """What a kubelet asks of a container runtime (upstream: the Container Runtime Interface, k8s.io/cri-api).
 
-Two runtimes fit: `simulated_runtime` plays containers on the loop's clock; one that starts processes needs nothing more.
-Every call returns at once.  What takes time reports through its callback, on the loop and never inside the call.
-Containers outlive the kubelet: one that stops and starts again finds them through `sandbox` and `containers`.
+Two runtimes fit: `simulated_runtime` plays containers on the loop's clock; one that starts processes needs nothing
+more. Every call returns at once.  What takes time reports through its callback, on the loop and never inside the
+call. Containers outlive the kubelet: one that stops and starts again finds them through `sandbox` and `containers`.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Runtime(Protocol):
     version: str
 
     def attach(self, pod_cidr: str, on_exit: OnExit) -> None:
-        """A kubelet takes over: tell it of every container that ends.  `pod_cidr` "" leaves addresses to the network."""
+        """A kubelet takes over: tell it of containers that end.  `pod_cidr` "" leaves addresses to the network."""
 
     def detach(self) -> None:
         """The kubelet is gone; the containers go on."""

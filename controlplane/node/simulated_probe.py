@@ -27,7 +27,9 @@ class _Once:
             done(ProbeResult(ok, output))
 
 
-def probe(runtime: SimulatedRuntime, process: Process | None, ip: str, spec: Obj, timeout: float, done: ProbeDone) -> None:
+def probe(
+    runtime: SimulatedRuntime, process: Process | None, ip: str, spec: Obj, timeout: float, done: ProbeDone
+) -> None:
     """Try one probe; `done` hears of it at the latest after `timeout` seconds."""
     verdict = _Once(done)
     if "exec" in spec:
@@ -48,14 +50,22 @@ def probe(runtime: SimulatedRuntime, process: Process | None, ip: str, spec: Obj
         if process is None or not listening:
             runtime.later(0.001, verdict, False, f'Get "{url}": dial tcp {host}:{port}: connect: connection refused')
             return
-        runtime.later(timeout, verdict, False,
-                      f'Get "{url}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)')
+        runtime.later(
+            timeout,
+            verdict,
+            False,
+            f'Get "{url}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)',
+        )
         process.serve(path, lambda status, body, version: _http_verdict(verdict, url, status, body))
     elif listening:
         runtime.later(0.001, verdict, True)
     elif "grpc" in spec:
-        runtime.later(0.001, verdict, False, f'timeout: failed to connect service "{host}:{port}" within {timeout:g}s: '
-                      "context deadline exceeded")
+        runtime.later(
+            0.001,
+            verdict,
+            False,
+            f'timeout: failed to connect service "{host}:{port}" within {timeout:g}s: context deadline exceeded',
+        )
     else:
         runtime.later(0.001, verdict, False, f"dial tcp {host}:{port}: connect: connection refused")
 

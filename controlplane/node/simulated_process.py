@@ -25,7 +25,9 @@ class Process:
     Labs break it by hand: `status` (what it answers), `answers` (False: it hangs), `memory_growth`, or `exit(code)`.
     """
 
-    def __init__(self, runtime: SimulatedRuntime, container: Container, behaviour: Behaviour, spec: Obj, pod: str) -> None:
+    def __init__(
+        self, runtime: SimulatedRuntime, container: Container, behaviour: Behaviour, spec: Obj, pod: str
+    ) -> None:
         self.runtime = runtime
         self.container = container
         self.behaviour = behaviour
@@ -143,9 +145,14 @@ class Process:
     def listens(self, port: int) -> bool:
         """Does it take connections now on `port`?  One that declares no port takes any."""
         now = self.runtime.loop.now()
-        return (self.container.state == "running" and self._script is None and self.behaviour.serves
-                and now >= self._listening_from and (not self._ports or port in self._ports)
-                and (self._draining_until is None or now < self._draining_until))
+        return (
+            self.container.state == "running"
+            and self._script is None
+            and self.behaviour.serves
+            and now >= self._listening_from
+            and (not self._ports or port in self._ports)
+            and (self._draining_until is None or now < self._draining_until)
+        )
 
     def serve(self, path: str, reply: Reply) -> None:
         """Answer one request."""

@@ -28,8 +28,8 @@ from controlplane.node.runtime import (
     StartDone,
     Usage,
 )
-from controlplane.node.simulated_process import Process
 from controlplane.node.simulated_probe import probe, run_command
+from controlplane.node.simulated_process import Process
 
 SANDBOX_TIME = (0.1, 0.3)  # seconds, from and to: a network namespace and its plugin
 START_TIME = (0.05, 0.2)
@@ -45,7 +45,9 @@ class SimulatedRuntime:
     name = "containerd"
     version = "2.2.0"
 
-    def __init__(self, loop: Loop, node: str, network: PodNetwork | None = None, images: ImageTable | None = None) -> None:
+    def __init__(
+        self, loop: Loop, node: str, network: PodNetwork | None = None, images: ImageTable | None = None
+    ) -> None:
         self.loop = loop
         self.node = node
         self.network = network
@@ -109,8 +111,13 @@ class SimulatedRuntime:
         host_network = bool(pod["spec"].get("hostNetwork"))
         ip = "" if host_network else self._take_address()
         if ip is None:
-            done(Failure("FailedCreatePodSandBox", "rpc error: code = Unknown desc = failed to setup network for sandbox: "
-                         f"no IP addresses available in range set: {self._cidr}"))
+            done(
+                Failure(
+                    "FailedCreatePodSandBox",
+                    "rpc error: code = Unknown desc = failed to setup network for sandbox: "
+                    f"no IP addresses available in range set: {self._cidr}",
+                )
+            )
             return
         sandbox = self._sandboxes[meta["uid"]] = Sandbox(f"{self._rng.getrandbits(256):064x}", meta["uid"], ip)
         self._by_pod.setdefault(meta["uid"], [])
@@ -177,8 +184,13 @@ class SimulatedRuntime:
             self._start_pull()
         if not behaviour.pullable:
             full = image_id(name).partition("@")[0] + ":" + behaviour.version
-            done(Failure("ErrImagePull", f'rpc error: code = NotFound desc = failed to pull and unpack image "{full}": '
-                         f'failed to resolve reference "{full}": {full}: not found'))
+            done(
+                Failure(
+                    "ErrImagePull",
+                    f'rpc error: code = NotFound desc = failed to pull and unpack image "{full}": '
+                    f'failed to resolve reference "{full}": {full}: not found',
+                )
+            )
             return
         image = self._local.get(name)
         if image is None:
@@ -190,8 +202,9 @@ class SimulatedRuntime:
     def create_container(self, pod: Obj, spec: Obj, attempt: int, env: Mapping[str, str]) -> Container | Failure:
         meta, name = pod["metadata"], spec["image"]
         image = self._local.get(name)
-        container = Container(f"{self._rng.getrandbits(256):064x}", meta["uid"], spec["name"], attempt, name,
-                              image.id if image else "")
+        container = Container(
+            f"{self._rng.getrandbits(256):064x}", meta["uid"], spec["name"], attempt, name, image.id if image else ""
+        )
         process = Process(self, container, self.table.get(name), spec, f"{meta['name']}")
         self._processes[container.id] = process
         self._by_pod.setdefault(meta["uid"], []).append(process)

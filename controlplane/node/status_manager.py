@@ -1,7 +1,7 @@
 """Carrying Pod statuses to the API server, and finished Pods out of it (upstream: pkg/kubelet/status).
 
-A write that fails, because the server is away or somebody else wrote in between, is tried again until it succeeds or the
-Pod is gone; of several statuses that wait only the newest counts.
+A write that fails, because the server is away or somebody else wrote in between, is tried again until it succeeds or
+the Pod is gone; of several statuses that wait only the newest counts.
 """
 
 from __future__ import annotations

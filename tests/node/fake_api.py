@@ -9,13 +9,21 @@ from typing import Any
 from controlplane.client.base import ApiError, Client, CloseHandler, Disconnected, EventHandler, Obj, Resource, Watch
 from controlplane.clock import Loop, rfc3339
 
-KINDS = [Resource(*row) for row in (
-    ("", "v1", "Pod", "pods", True), ("", "v1", "Node", "nodes", False), ("", "v1", "Event", "events", True),
-    ("", "v1", "Service", "services", True), ("", "v1", "ConfigMap", "configmaps", True),
-    ("", "v1", "Secret", "secrets", True), ("coordination.k8s.io", "v1", "Lease", "leases", True),
-    ("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", True),
-    ("networking.k8s.io", "v1", "Ingress", "ingresses", True),
-    ("networking.k8s.io", "v1", "IngressClass", "ingressclasses", False))]
+KINDS = [
+    Resource(*row)
+    for row in (
+        ("", "v1", "Pod", "pods", True),
+        ("", "v1", "Node", "nodes", False),
+        ("", "v1", "Event", "events", True),
+        ("", "v1", "Service", "services", True),
+        ("", "v1", "ConfigMap", "configmaps", True),
+        ("", "v1", "Secret", "secrets", True),
+        ("coordination.k8s.io", "v1", "Lease", "leases", True),
+        ("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", True),
+        ("networking.k8s.io", "v1", "Ingress", "ingresses", True),
+        ("networking.k8s.io", "v1", "IngressClass", "ingressclasses", False),
+    )
+]
 
 
 def failure(code: int, reason: str, message: str = "") -> ApiError:
@@ -90,10 +98,21 @@ class FakeApi:
     def add_pod(self, name: str, node: str, image: str = "app:v1", *, namespace: str = "default", **spec: Any) -> Obj:
         """A Pod with one container `c` unless `containers` are given, bound to `node`."""
         container = {"name": "c", "image": image, **spec.pop("container", {})}
-        return self.create("pods", {
-            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": namespace},
-            "spec": {"nodeName": node, "restartPolicy": "Always", "terminationGracePeriodSeconds": 30,
-                     "containers": [container], **spec}})
+        return self.create(
+            "pods",
+            {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {"name": name, "namespace": namespace},
+                "spec": {
+                    "nodeName": node,
+                    "restartPolicy": "Always",
+                    "terminationGracePeriodSeconds": 30,
+                    "containers": [container],
+                    **spec,
+                },
+            },
+        )
 
     def delete_pod(self, name: str, grace: int | None = None, namespace: str = "default") -> None:
         """What `kubectl delete pod` does."""
@@ -102,8 +121,11 @@ class FakeApi:
         if seconds == 0:
             self.store("pods", {**pod, "metadata": dict(pod["metadata"])}, "DELETED")
             return
-        meta = {**pod["metadata"], "deletionTimestamp": rfc3339(self.loop.now() + seconds),
-                "deletionGracePeriodSeconds": seconds}
+        meta = {
+            **pod["metadata"],
+            "deletionTimestamp": rfc3339(self.loop.now() + seconds),
+            "deletionGracePeriodSeconds": seconds,
+        }
         self.store("pods", {**pod, "metadata": meta}, "MODIFIED")
 
 
@@ -131,25 +153,45 @@ class FakeClient(Client):
     def resource_for(self, api_version: str, kind: str) -> Resource:
         return next(row for row in KINDS if row.kind == kind)
 
-    def watch(self, resource: str, handler: EventHandler, namespace: str | None = None, *, resource_version: str = "",
-              label_selector: str = "", field_selector: str = "", bookmarks: bool = True,
-              on_close: CloseHandler | None = None) -> Watch:
+    def watch(
+        self,
+        resource: str,
+        handler: EventHandler,
+        namespace: str | None = None,
+        *,
+        resource_version: str = "",
+        label_selector: str = "",
+        field_selector: str = "",
+        bookmarks: bool = True,
+        on_close: CloseHandler | None = None,
+    ) -> Watch:
         if self.is_cut:
             raise Disconnected()
         entry = (resource, namespace, field_selector, handler, self)
         self.api.watches.append(entry)
         return FakeWatch(self.api, entry)
 
-    def list_shared(self, resource: str, namespace: str | None = None, *, label_selector: str = "",
-                    field_selector: str = "") -> tuple[list[Obj], str]:
+    def list_shared(
+        self, resource: str, namespace: str | None = None, *, label_selector: str = "", field_selector: str = ""
+    ) -> tuple[list[Obj], str]:
         if self.is_cut:
             raise Disconnected()
-        items = [o for o in self.api.all(resource) if selected(o, field_selector)
-                 and namespace in (None, o["metadata"].get("namespace"))]
+        items = [
+            o
+            for o in self.api.all(resource)
+            if selected(o, field_selector) and namespace in (None, o["metadata"].get("namespace"))
+        ]
         return items, str(self.api.version)
 
-    def request(self, method: str, path: str, *, query: dict[str, str] | None = None, body: Any = None,
-                content_type: str = "application/json") -> Any:
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, str] | None = None,
+        body: Any = None,
+        content_type: str = "application/json",
+    ) -> Any:
         if self.is_cut:
             raise Disconnected()
         parts = path.strip("/").split("/")
@@ -161,7 +203,12 @@ class FakeClient(Client):
         if method != "GET":
             self.api.writes.append((method, path))
         handle: dict[str, Callable[[str, str, str, str, Any], Obj]] = {
-            "GET": self._get, "POST": self._post, "PUT": self._put, "PATCH": self._patch, "DELETE": self._delete}
+            "GET": self._get,
+            "POST": self._post,
+            "PUT": self._put,
+            "PATCH": self._patch,
+            "DELETE": self._delete,
+        }
         return handle[method](plural, namespace, name, sub, body)
 
     def _get(self, plural: str, namespace: str, name: str, sub: str, body: Any) -> Obj:
