@@ -167,7 +167,7 @@ class FakeClient(Client):
     ) -> Watch:
         if self.is_cut:
             raise Disconnected()
-        entry = (resource, namespace, field_selector, handler, self)
+        entry = (resource.partition(".")[0], namespace, field_selector, handler, self)
         self.api.watches.append(entry)
         return FakeWatch(self.api, entry)
 
@@ -178,7 +178,7 @@ class FakeClient(Client):
             raise Disconnected()
         items = [
             o
-            for o in self.api.all(resource)
+            for o in self.api.all(resource.partition(".")[0])
             if selected(o, field_selector) and namespace in (None, o["metadata"].get("namespace"))
         ]
         return items, str(self.api.version)
