@@ -21,10 +21,12 @@ MAY_IMPORT = {
     "scheduler": COMPONENT,
     "node": COMPONENT,
     "traffic": COMPONENT,
-    "cluster": ALL_PARTS,
-    "live": {"client", "cluster", *BASE},
-    "view": {"client", "cluster", *BASE},
-    "demo": {"cluster", "view", *ALL_PARTS},
+    "conditions": COMPONENT,
+    "picture": {"conditions", *COMPONENT},
+    "cluster": {"conditions", "picture", *ALL_PARTS},
+    "live": {"cluster", "conditions", *COMPONENT},
+    "view": {"cluster", "conditions", "picture", *COMPONENT},
+    "demo": {"cluster", "conditions", "traffic", *COMPONENT},
 }
 EXCEPTIONS = {"client/local.py": {"apiserver"}}
 EVERYTHING = {"grading", "cli", "__main__"}
