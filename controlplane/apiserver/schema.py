@@ -137,6 +137,12 @@ class Type:
     def map_type(self) -> str:
         return "atomic" if self.spelled in _table()["atomic"] else ""
 
+    @property
+    def enum(self) -> list[str]:
+        """The values of a string type that has but a few; the decoder takes others too (validation refuses them)."""
+        values: list[str] = _table()["enums"].get(self.spelled, [])
+        return values
+
     @cached_property
     def decoder(self) -> Decoder:
         """(value, a value decoded before or None, where unknown fields are noted) -> what Go would write."""
@@ -161,7 +167,7 @@ class Type:
             raise DecodeError(first_mismatch(self, obj)) from None
         except RecursionError:
             raise DecodeError("exceeded max depth") from None
-        return value, strict_problems(self, obj) if noted and mode != "Ignore" else []
+        return head_first(value), strict_problems(self, obj) if noted and mode != "Ignore" else []
 
     def __repr__(self) -> str:
         return f"Type({self.spelled!r})"
@@ -181,6 +187,16 @@ def kinds_of(api_version: str) -> dict[str, Type]:
     return {kind: named(name) for kind, name in _table()["kinds"].get(api_version, {}).items()}
 
 
+def head_first(obj: Any) -> Any:
+    """`obj` with apiVersion, kind and metadata before all else, as every object is stored."""
+    if obj.__class__ is not dict or "metadata" not in obj:
+        return obj
+    head = {name: obj[name] for name in ("apiVersion", "kind", "metadata") if name in obj}
+    if all(a == b for a, b in zip(head, obj, strict=False)):
+        return obj
+    return {**head, **obj}
+
+
 @cache
 def named(spelled: str) -> Type:
     """The Type with that name: core/v1.PodSpec, []string, map[string]resource.Quantity."""
@@ -189,10 +205,16 @@ def named(spelled: str) -> Type:
 
 @cache
 def _table() -> Obj:
-    packed = files("controlplane.apiserver").joinpath("data/schema.json.gz").read_bytes()
-    table: Obj = json.loads(gzip.decompress(packed))
+    table = read_data("schema.json.gz")
     table["atomic"] = frozenset(table["atomic"])
     return table
+
+
+def read_data(name: str) -> Obj:
+    """One of the files in data/."""
+    packed = files("controlplane.apiserver").joinpath(f"data/{name}").read_bytes()
+    value: Obj = json.loads(gzip.decompress(packed))
+    return value
 
 
 def _parts(spelled: str) -> list[str]:

@@ -67,6 +67,13 @@ LEAVES = {  # types that read and write themselves
     "types.UID",
     "types.NodeName",
 }
+LEAF_PACKAGES = {
+    "meta/v1": "io.k8s.apimachinery.pkg.apis.meta.v1",
+    "resource": "io.k8s.apimachinery.pkg.api.resource",
+    "intstr": "io.k8s.apimachinery.pkg.util.intstr",
+    "runtime": "io.k8s.apimachinery.pkg.runtime",
+    "apiextensions/v1": "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1",
+}
 PLAIN = {"string", "bool", "int32", "int64", "float64", "byte", "uint32"}
 SKIPPED = {"core/v1.List", "meta/v1.List", "meta/v1.InternalEvent", "meta/v1.Table", "meta/v1.TableRow"}
 STRUCT = re.compile(r"^type (\w+) struct \{\n(.*?)^\}", re.M | re.S)
@@ -76,10 +83,11 @@ TAG = re.compile(r'(\w+):"([^"]*)"')
 CONST = re.compile(r'^\s*(\w+)\s+\w*\s*=\s*"([^"]*)"', re.M)
 
 
-def go_types(root: Path) -> tuple[dict[str, list[Any]], dict[str, str]]:
-    """(rows of each struct, what each other named type is), as the Go sources declare them."""
+def go_types(root: Path) -> tuple[dict[str, list[Any]], dict[str, str], dict[str, list[str]]]:
+    """(rows of each struct, what each other named type is, the values of each enum), as the Go sources declare them."""
     structs: dict[str, list[Any]] = {}
     names: dict[str, str] = {}
+    enums: dict[str, list[str]] = {}
     for package in BUILT_IN_GROUPS:
         folder = root / PACKAGES.get(package, (f"api/{package}",))[0]
         text = "\n".join(path.read_text() for path in sorted(folder.glob("types*.go")) if "swagger" not in path.name)
@@ -93,8 +101,11 @@ def go_types(root: Path) -> tuple[dict[str, list[Any]], dict[str, str]]:
             structs[f"{package}.{name}"] = []
         for name, spelled in NAMED.findall(text):
             names[f"{package}.{name}"] = full(spelled, package, aliases)
+        for name in re.findall(r"^// \+enum\n(?://.*\n)*type (\w+) string", text, re.M):
+            values = re.findall(rf'^\s*\w+\s+{name}\s*=\s*"([^"]*)"', text, re.M)
+            enums[f"{package}.{name}"] = sorted(set(values))
     names |= {"types.UID": "string", "types.NodeName": "string"}
-    return structs, names
+    return structs, names, enums
 
 
 def rows(body: str, package: str, aliases: dict[str, str], constants: dict[str, str]) -> list[Any]:
@@ -153,7 +164,7 @@ def reachable(starts: list[str], structs: dict[str, list[Any]], names: dict[str,
 
 def main(definitions: Path, root: Path) -> None:
     published = json.loads(definitions.read_text())["$defs"]
-    structs, names = go_types(root)
+    structs, names, enums = go_types(root)
     kinds: dict[str, dict[str, str]] = {}
     for package, group in BUILT_IN_GROUPS.items():
         for name in structs:
@@ -163,13 +174,16 @@ def main(definitions: Path, root: Path) -> None:
     wanted = reachable([name for group in kinds.values() for name in group.values()], structs, names)
     described: dict[str, dict[str, str]] = {}
     atomic: list[str] = []  # structs that server-side apply takes or leaves whole
+    # A struct that is only ever embedded has no definition of its own: that of one around it tells of its fields.
+    around = {row[1]: name for name in reversed(wanted) for row in structs.get(name, ()) if not row[0]}
     for name in wanted:
-        if name not in structs:
-            continue
         of, _, kind = name.rpartition(".")
-        prefix = PACKAGES.get(of, ("", f"io.k8s.api.{of.replace('/', '.')}"))[1]
-        definition = published.get(f"{prefix}.{kind}", {})
-        described[name] = {"": definition.get("description", "")}
+        if name in LEAVES or name not in structs:
+            if text := published.get(f"{LEAF_PACKAGES.get(of, '')}.{kind}", {}).get("description"):
+                described[name] = {"": text}
+            continue
+        definition = published.get(published_name(name)) or published.get(published_name(around.get(name, name)), {})
+        described[name] = {"": definition.get("description", "") if name not in around else ""}
         if definition.get("x-kubernetes-map-type") == "atomic":
             atomic.append(name)
         properties, required = definition.get("properties", {}), set(definition.get("required", ()))
@@ -185,12 +199,18 @@ def main(definitions: Path, root: Path) -> None:
         "kinds": kinds,
         "names": {name: names[name] for name in wanted if name in names and name not in structs},
         "atomic": atomic,
+        "enums": {name: enums[name] for name in wanted if name in enums},
         "structs": {name: structs[name] for name in wanted if name in structs and name not in LEAVES},
     }
     write(HERE / "schema.json.gz", table)
     write(HERE / "descriptions.json.gz", described)
     missing = [name for name in wanted if name not in structs and name not in names and name not in LEAVES]
     print(len(table["structs"]), "structs", sum(map(len, kinds.values())), "kinds", "unknown:", missing)
+
+
+def published_name(name: str) -> str:
+    of, _, kind = name.rpartition(".")
+    return f"{PACKAGES.get(of, ('', 'io.k8s.api.' + of.replace('/', '.')))[1]}.{kind}"
 
 
 def meaning(said: dict[str, Any]) -> dict[str, Any]:
