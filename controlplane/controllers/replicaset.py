@@ -44,12 +44,12 @@ class ReplicaSetController(PodOwner):
         if owner is None:
             self.expectations.forget(key)
             return None
-        self._claim(owner)
+        mine = self._claim(owner)
         waiting = self.expectations.remaining(key)
         failure: Exception | None = None
         diff = 0
         if not waiting and "deletionTimestamp" not in owner["metadata"]:
-            diff = self.tally.of(owner["metadata"]["uid"]).active - owner["spec"].get("replicas", 1)
+            diff = mine - owner["spec"].get("replicas", 1)
             if diff:
                 failure = self._manage(key, owner, diff)
         status = self._write_status(owner, diff, failure)
@@ -60,16 +60,17 @@ class ReplicaSetController(PodOwner):
             return float(seconds)
         return waiting or None
 
-    def _claim(self, owner: Obj) -> None:
-        """Adopt and release, if there is anything to adopt or release."""
+    def _claim(self, owner: Obj) -> int:
+        """Adopt and release, if there is anything to adopt or release.  Returns how many active Pods are ours."""
         meta, selector = owner["metadata"], self.selector(owner)
         strays = [key for key, labels in self.tally.orphans(meta["namespace"]) if selector.matches(labels)]
-        losing = not all(selector.matches(dict(labels)) for labels in self.tally.of(meta["uid"]).by_labels)
-        if not strays and not losing:
-            return
-        pods = self.pods.by_index("controller", meta["uid"]) if losing else []
+        tally = self.tally.of(meta["uid"])
+        if not strays and all(selector.matches(dict(labels)) for labels in tally.by_labels):
+            return tally.active
+        pods = self.pods.by_index("controller", meta["uid"])
         pods += [pod for key in strays if (pod := self.pods.get(key)) is not None]
-        Claimer(self.client, owner, self.resource, selector, "pods").claim([pod for pod in pods if is_active(pod)])
+        claimer = Claimer(self.client, owner, self.resource, selector, "pods")
+        return len(claimer.claim([pod for pod in pods if is_active(pod)]))
 
     def _manage(self, key: str, owner: Obj, diff: int) -> Exception | None:
         if diff < 0:

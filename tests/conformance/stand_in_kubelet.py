@@ -9,7 +9,7 @@ from controlplane.client.base import ApiError, Client, Obj
 from controlplane.client.informer import Informer
 from controlplane.clock import Loop, rfc3339, rfc3339_micro
 
-LATENCY = 0.01  # seconds from an event to the status that answers it
+LATENCY = 0.01  # seconds that one Pod takes; they take their turn
 HEARTBEAT = 5.0
 CAPACITY = {"cpu": "4", "memory": "8Gi", "pods": "110"}
 PATCH = "strategic"
@@ -24,13 +24,14 @@ class StandInKubelets:
         self.names = list(names)
         self.stopped: set[str] = set()
         self.ips: dict[str, str] = {}
+        self._busy_until = 0.0
 
     def start(self) -> None:
         for name in self.names:
             self._register(name)
         self.loop.call_later(HEARTBEAT, self._heartbeat)
         self.pods = Informer(self.loop, self.client, "pods")
-        self.pods.add_handler(lambda type, old, new: new and self.loop.call_later(LATENCY, self._handle, new))
+        self.pods.add_handler(lambda type, old, new: self._queue(new))
         self.pods.start()
 
     def stop(self, name: str) -> None:
@@ -39,7 +40,12 @@ class StandInKubelets:
     def resume(self, name: str) -> None:
         self.stopped.discard(name)
         for pod in self.pods.list():
-            self._handle(pod)
+            self._queue(pod)
+
+    def _queue(self, pod: Obj | None) -> None:
+        if pod is not None and pod["spec"].get("nodeName"):
+            self._busy_until = max(self._busy_until, self.loop.now()) + LATENCY
+            self.loop.call_at(self._busy_until, self._handle, pod)
 
     def _register(self, name: str) -> None:
         stamp = rfc3339(self.loop.now())
