@@ -146,6 +146,7 @@ class WallLoop(Loop):
     def __init__(self, seed: int = 0) -> None:
         super().__init__(seed, time.time())
         self._offset = time.time() - time.monotonic()  # a clock that is set back does not stop the timers
+        self.on_post: Callable[[], None] | None = None  # who drives the loop hears here that there is work
 
     def now(self) -> float:
         return time.monotonic() + self._offset
@@ -153,6 +154,8 @@ class WallLoop(Loop):
     def post(self, fn: Callable[..., Any], *args: Any) -> None:
         """Run `fn(*args)` on the loop as soon as it looks: a deque append is atomic."""
         self._ready.append((fn, args))
+        if self.on_post is not None:
+            self.on_post()
 
     def _wait(self, until: float) -> None:
         delay = until - self.now()
