@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from controlplane.apiserver import errors
+from controlplane.apiserver import discovery, errors
 from controlplane.apiserver.api import Request, Response
 from controlplane.apiserver.errors import StatusError
 
@@ -57,9 +57,9 @@ class Plain:
             return self._health(parts, request)
         if parts == ["version"]:
             return Response(200, VERSION)
-        from controlplane.apiserver import discovery, openapi  # documents that components never ask for
-
         if parts[0] == "openapi":
+            from controlplane.apiserver import openapi  # only tools ask for it
+
             document = openapi.handle(self.server.resources, self.server.custom, parts[1:], request)
         else:
             document = discovery.handle(
