@@ -98,8 +98,12 @@ class WatchStream:
         was_in = change.prev is not None and match(change.prev.obj)
         if is_in:
             self.deliver("MODIFIED" if was_in else "ADDED", change.entry)
-        elif was_in:
-            self.deliver("DELETED", change.entry)
+        elif was_in:  # it shows what was seen last, with the version of the change
+            prev = change.prev
+            assert prev is not None
+            gone = change.type == "DELETED"
+            last = change.entry if gone else Entry.build(prev.key, prev.obj, prev.value, change.entry.revision)
+            self.deliver("DELETED", last)
 
     def stop(self) -> None:
         """The client is gone: nothing more is delivered."""
