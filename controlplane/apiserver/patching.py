@@ -119,8 +119,7 @@ def _applied(server: ApiServer, call: Call, old: Obj, patch: Any) -> Obj:
         time=rfc3339(server.loop.now()),
         subresource=call.subresource,
         type=server.custom.type_of(info.api_version, info.kind),
-        validation=call.options.validation,
-        warnings=call.warnings,
+        kind=info.kind,
     )
     new.setdefault("apiVersion", info.api_version)
     new.setdefault("kind", info.kind)
