@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from controlplane.apiserver import errors
+from controlplane.apiserver import errors, schema
 from controlplane.apiserver.api import Request
 from controlplane.apiserver.codec import (
     DecodeError,
@@ -67,7 +67,10 @@ def read_object(
     Unknown and repeated fields are refused ("Strict"), warned of ("Warn") or dropped ("Ignore").
     """
     try:
-        value = read_value(request, note_duplicates=validation != "Ignore" and _may_repeat(request))
+        if isinstance(request.body, dict) and isinstance(types.type_of(api_version, kind), schema.Type):
+            value = dict(request.body)  # decoding by the schema copies everything below
+        else:
+            value = read_value(request, note_duplicates=validation != "Ignore" and _may_repeat(request))
     except DecodeError as error:
         raise errors.bad_request(
             f"the object provided is unrecognized (must be of type {kind}): couldn't get "

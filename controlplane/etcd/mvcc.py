@@ -25,6 +25,7 @@ from controlplane.etcd.api import (
     Range,
     RangeResult,
     TxnResult,
+    prefix_end,
 )
 
 
@@ -43,6 +44,7 @@ class Store:
         self._log: list[list[Event]] = []  # the events of revision `_log_start + i`
         self._log_start = 2
         self._watchers: list[_Watcher] = []
+        self._near: dict[bytes, list[_Watcher]] = {}  # folder -> the watchers whose range touches it, found once
 
     # Reading --------------------------------------------------------------------------------------------------------
 
@@ -210,7 +212,16 @@ class Store:
             return
         self.revision += 1
         self._log.append(events)
-        for watcher in self._watchers:
+        if len(events) == 1:
+            key = events[0].kv.key
+            folder = key[: key.rfind(b"/") + 1]
+            watchers = self._near.get(folder)
+            if watchers is None:
+                last = prefix_end(folder) if folder else ALL_KEYS
+                watchers = self._near[folder] = [w for w in self._watchers if w.touches(folder, last)]
+        else:
+            watchers = self._watchers
+        for watcher in watchers:
             watcher.offer(self.revision, events)
 
     # Watching -------------------------------------------------------------------------------------------------------
@@ -229,10 +240,12 @@ class Store:
                 watcher.offer(revision, self._log[revision - self._log_start])
         watcher.from_revision = max(start_revision, self.revision + 1)
         self._watchers = [*self._watchers, watcher]  # a new list: a commit may be walking through the old one
+        self._near.clear()
         return watcher
 
     def _unwatch(self, watcher: _Watcher) -> None:
         self._watchers = [w for w in self._watchers if w is not watcher]
+        self._near.clear()
 
     # Compaction -----------------------------------------------------------------------------------------------------
 
@@ -300,6 +313,12 @@ class _Watcher:
             ]
         if mine:
             self.on_events(revision, mine)
+
+    def touches(self, start: bytes, end: bytes) -> bool:
+        """Can a key of `[start, end)` lie in the watched range?"""
+        if self.end is None:
+            return start <= self.key and (end == ALL_KEYS or self.key < end)
+        return (end == ALL_KEYS or self.key < end) and (self.end == ALL_KEYS or start < self.end)
 
     def cancel(self) -> None:
         self.active = False
