@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 from controlplane.scheduler.board import Board
 from controlplane.scheduler.explain import Decision
-from controlplane.scheduler.framework import RUNNING_FILTER, CycleState, Framework
+from controlplane.scheduler.framework import CycleState
 from controlplane.scheduler.handle import Handle
 from controlplane.scheduler.node_info import NodeInfo
 from controlplane.scheduler.pod_info import PodInfo
+from controlplane.scheduler.runtime import RUNNING_FILTER, Framework
 from controlplane.scheduler.status import Code, FitError, Status, unresolvable
 
 MIN_FEASIBLE = 100  # nodes: fewer are always all looked at
@@ -54,17 +55,24 @@ class Algorithm:
             percentage = max(50 - nodes // 125, MIN_PERCENTAGE)
         return max(nodes * percentage // 100, MIN_FEASIBLE)
 
-    def schedule(self, framework: Framework, state: CycleState, pod: PodInfo,
-                 decision: Decision | None = None) -> Placement:
+    def schedule(
+        self, framework: Framework, state: CycleState, pod: PodInfo, decision: Decision | None = None
+    ) -> Placement:
         """The node for the Pod.  Raises FitError, NoNodes or PluginError."""
         cache = self.handle.cache
         nodes = cache.nodes
         if not nodes:
             raise NoNodes
         only, rejected, restricting = framework.run_pre_filter(state, pod)
+        if decision is not None:
+            decision.filters = [plugin.name for plugin in framework.filters if plugin.name not in state.skip_filter]
         if rejected is not None:
-            raise FitError(len(nodes), absent=rejected, pre_filter_message=rejected.message,
-                           plugins=[rejected.plugin] if rejected.plugin else restricting)
+            raise FitError(
+                len(nodes),
+                absent=rejected,
+                pre_filter_message=rejected.message,
+                plugins=[rejected.plugin] if rejected.plugin else restricting,
+            )
         statuses: dict[str, Status] = {}
         placement = None
         if pod.nominated_node:
@@ -86,8 +94,11 @@ class Algorithm:
     def check(self, framework: Framework, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
         """All filters on one node: with the Pods that are nominated to it and matter as much, and without them."""
         nominated = self.handle.nominator.by_node.get(node.name)
-        others = [other for other in nominated.values() if other.priority >= pod.priority and other.uid != pod.uid] \
-            if nominated else []
+        others = (
+            [other for other in nominated.values() if other.priority >= pod.priority and other.uid != pod.uid]
+            if nominated
+            else []
+        )
         if others:
             trial, crowded = state.clone(), node.copy()
             for other in others:
@@ -98,8 +109,14 @@ class Algorithm:
                 return status
         return framework.run_filters(state, pod, node)
 
-    def _nominated(self, framework: Framework, state: CycleState, pod: PodInfo, statuses: dict[str, Status],
-                   decision: Decision | None) -> Placement | None:
+    def _nominated(
+        self,
+        framework: Framework,
+        state: CycleState,
+        pod: PodInfo,
+        statuses: dict[str, Status],
+        decision: Decision | None,
+    ) -> Placement | None:
         node = self.handle.cache.by_name.get(pod.nominated_node)
         if node is None or not node.node:
             return None
@@ -109,11 +126,18 @@ class Algorithm:
             return None
         if decision is not None:
             decision.passed(node.name)
-            decision.choose(node.name, [node.name], "it was nominated by an earlier preemption")
+            decision.choose(node.name, [node.name], "an earlier preemption nominated it")
         return Placement(node.name, 1, 1)
 
-    def _find_slowly(self, framework: Framework, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo],
-                     statuses: dict[str, Status], decision: Decision | None) -> Placement | None:
+    def _find_slowly(
+        self,
+        framework: Framework,
+        state: CycleState,
+        pod: PodInfo,
+        nodes: Sequence[NodeInfo],
+        statuses: dict[str, Status],
+        decision: Decision | None,
+    ) -> Placement | None:
         wanted = self.wanted(framework, len(nodes)) if framework.scores else 1
         feasible: list[NodeInfo] = []
         for i in range(len(nodes)):
@@ -150,7 +174,7 @@ class Algorithm:
         ties = [i for i, total in enumerate(totals) if total == best]
         winner = ties[0] if len(ties) == 1 else ties[self.handle.rng.randrange(len(ties))]
         if decision is not None:
-            decision.choose(feasible[winner].name, [feasible[i].name for i in ties], "")
+            decision.choose(feasible[winner].name, [feasible[i].name for i in ties])
         return Placement(feasible[winner].name, len(feasible) + len(statuses), len(feasible))
 
     def _advance(self, processed: int) -> None:
@@ -168,8 +192,9 @@ class Algorithm:
         board.follow()
         return board
 
-    def _find_quickly(self, framework: Framework, state: CycleState, pod: PodInfo, nodes: list[NodeInfo],
-                      statuses: dict[str, Status]) -> Placement | None:
+    def _find_quickly(
+        self, framework: Framework, state: CycleState, pod: PodInfo, nodes: list[NodeInfo], statuses: dict[str, Status]
+    ) -> Placement | None:
         board = self._board(framework, pod)
         wanted = self.wanted(framework, len(nodes)) if framework.scores else 1
         picked: list[int] = []
@@ -198,8 +223,16 @@ class Algorithm:
         winner = ties[0] if len(ties) == 1 else ties[self.handle.rng.randrange(len(ties))]
         return Placement(nodes[picked[winner]].name, len(nodes) - left, len(picked))
 
-    def _fitting(self, board: Board, framework: Framework, state: CycleState, pod: PodInfo, first: int,
-                 after_last: int, statuses: dict[str, Status]) -> list[int]:
+    def _fitting(
+        self,
+        board: Board,
+        framework: Framework,
+        state: CycleState,
+        pod: PodInfo,
+        first: int,
+        after_last: int,
+        statuses: dict[str, Status],
+    ) -> list[int]:
         """The indices of the nodes of a span that pass all filters."""
         nodes = self.handle.cache.nodes
         picked = list(compress(range(first, after_last), board.fits[first:after_last]))
@@ -211,19 +244,23 @@ class Algorithm:
             for node, status in zip(asked, found, strict=True):
                 if status is not None and status.code != Code.SUCCESS:
                     statuses[node.name] = framework.refusal(plugin, status)
-            picked = [index for index, status in zip(picked, found, strict=True)
-                      if status is None or status.code == Code.SUCCESS]
+            picked = [
+                index
+                for index, status in zip(picked, found, strict=True)
+                if status is None or status.code == Code.SUCCESS
+            ]
         for name in self.handle.nominator.by_node:
-            node = self.handle.cache.by_name.get(name)
-            if node is not None and node.node and first <= node.index < after_last:
-                status = self.check(framework, state, pod, node)
+            info = self.handle.cache.by_name.get(name)
+            if info is not None and info.node and first <= info.index < after_last:
+                status = self.check(framework, state, pod, info)
                 if status is not None:
                     statuses[name] = status
-                    picked = [index for index in picked if index != node.index]
+                    picked = [index for index in picked if index != info.index]
         return picked
 
-    def _totals(self, board: Board, framework: Framework, state: CycleState, pod: PodInfo,
-                picked: list[int]) -> list[int]:
+    def _totals(
+        self, board: Board, framework: Framework, state: CycleState, pod: PodInfo, picked: list[int]
+    ) -> list[int]:
         totals = board.totals(picked)
         if board.other_scores:
             nodes = list(map(self.handle.cache.nodes.__getitem__, picked))

@@ -11,9 +11,10 @@ from __future__ import annotations
 from itertools import takewhile
 
 from controlplane.scheduler.cache import Cache
-from controlplane.scheduler.framework import RUNNING_FILTER, CycleState, Framework, check_scores, describe
+from controlplane.scheduler.framework import CycleState
 from controlplane.scheduler.node_info import NodeInfo
 from controlplane.scheduler.pod_info import PodInfo
+from controlplane.scheduler.runtime import RUNNING_FILTER, Framework, check_scores, describe
 from controlplane.scheduler.status import Code, PluginError, Status
 
 REFUSED, FITS, UNKNOWN = 0, 1, 2  # itertools.compress takes the nodes that fit out of a span
@@ -22,8 +23,8 @@ REFUSED, FITS, UNKNOWN = 0, 1, 2  # itertools.compress takes the nodes that fit 
 class Board:
     """The columns for one template in one profile.
 
-    `fits` says whether the local filters at the head of the profile pass the node, `refusals` why not, `scores` sums the
-    weighted scores of local plugins without NormalizeScore, and `raw` has a column for each local plugin with one.
+    `fits` says whether the local filters at the head of the profile pass the node, `refusals` why not, `scores` sums
+    the weighted scores of local plugins without NormalizeScore, and `raw` has a column for each local plugin with one.
     """
 
     def __init__(self, framework: Framework, cache: Cache, pod: PodInfo) -> None:
@@ -35,7 +36,7 @@ class Board:
         framework.run_pre_score(self.state, pod, cache.nodes, local=True)
         head = list(takewhile(lambda plugin: plugin.local, framework.filters))
         self.filters = [plugin for plugin in head if plugin.name not in self.state.skip_filter]
-        self.others = framework.filters[len(head):]  # filters to be asked in each cycle
+        self.others = framework.filters[len(head) :]  # filters to be asked in each cycle
         scores = [item for item in framework.scores if item.plugin.name not in self.state.skip_score]
         self.plain = [item for item in scores if item.plugin.local and not item.normalized]
         self.to_normalize = [item for item in scores if item.plugin.local and item.normalized]

@@ -18,9 +18,26 @@ from controlplane.scheduler.status import PluginError
 
 BUDGET = 2_000_000  # lines for one call of one extension point
 OURS = "controlplane.scheduler."
-METHODS = ("pre_enqueue", "less", "pre_filter", "add_pod", "remove_pod", "filter", "filter_nodes", "post_filter",
-           "pre_score", "score", "score_nodes",
-           "normalize", "reserve", "unreserve", "permit", "pre_bind", "bind", "post_bind")
+METHODS = (
+    "pre_enqueue",
+    "less",
+    "pre_filter",
+    "add_pod",
+    "remove_pod",
+    "filter",
+    "filter_nodes",
+    "post_filter",
+    "pre_score",
+    "score",
+    "score_nodes",
+    "normalize",
+    "reserve",
+    "unreserve",
+    "permit",
+    "pre_bind",
+    "bind",
+    "post_bind",
+)
 
 
 class OverBudget(BaseException):

@@ -53,13 +53,13 @@ class Cache:
         """What changed after `position`, or None if that is too long ago."""
         if position < self._dropped:
             return None
-        return self._log[position - self._dropped:]
+        return self._log[position - self._dropped :]
 
     def _record(self, node: NodeInfo, pod: PodInfo | None, delta: int) -> None:
         self._log.append(Change(node, pod, delta))
         if len(self._log) > LOG_LIMIT:
             self._dropped += LOG_LIMIT // 2
-            del self._log[:LOG_LIMIT // 2]
+            del self._log[: LOG_LIMIT // 2]
 
     # Nodes -----------------------------------------------------------------------------------------------------------
 
@@ -125,8 +125,12 @@ class Cache:
         old = self.pods.get(pod.key)
         self.assumed.discard(pod.key)
         if old is not None:
-            if old.node_name == pod.node_name and old.template is pod.template and \
-                    old.terminating == pod.terminating and old.priority == pod.priority:
+            if (
+                old.node_name == pod.node_name
+                and old.template is pod.template
+                and old.terminating == pod.terminating
+                and old.priority == pod.priority
+            ):
                 self._replace(old, pod)
                 return
             self._remove(old)
@@ -218,8 +222,9 @@ class Follower:
 
 def _same_for_scheduling(old: Obj, new: Obj) -> bool:
     before, after = old.get("status") or {}, new.get("status") or {}
-    return (old.get("spec") == new.get("spec") and before.get("allocatable") == after.get("allocatable")
-            and before.get("images") == after.get("images")
-            and old["metadata"].get("labels") == new["metadata"].get("labels"))
-
-
+    return (
+        old.get("spec") == new.get("spec")
+        and before.get("allocatable") == after.get("allocatable")
+        and before.get("images") == after.get("images")
+        and old["metadata"].get("labels") == new["metadata"].get("labels")
+    )

@@ -11,17 +11,30 @@ from typing import Any, NamedTuple
 
 from controlplane.client.base import Obj
 from controlplane.clock import parse_duration
-from controlplane.scheduler.framework import POINTS, Framework, Plugin, implements
+from controlplane.scheduler.framework import POINTS, Plugin, implements
 from controlplane.scheduler.handle import Handle
 from controlplane.scheduler.pod_info import DEFAULT_SCHEDULER
+from controlplane.scheduler.runtime import Framework
 
 API_VERSION, KIND = "kubescheduler.config.k8s.io/v1", "KubeSchedulerConfiguration"
 
 DEFAULT_PLUGINS: tuple[tuple[str, int], ...] = (  # in order, with the weight of those that score
-    ("SchedulingGates", 0), ("PrioritySort", 0), ("NodeUnschedulable", 0), ("NodeName", 0), ("TaintToleration", 3),
-    ("NodeAffinity", 2), ("NodePorts", 0), ("NodeResourcesFit", 1), ("VolumeBinding", 0), ("PodTopologySpread", 2),
-    ("InterPodAffinity", 2), ("DynamicResources", 0), ("DefaultPreemption", 0),
-    ("NodeResourcesBalancedAllocation", 1), ("ImageLocality", 1), ("DefaultBinder", 0),
+    ("SchedulingGates", 0),
+    ("PrioritySort", 0),
+    ("NodeUnschedulable", 0),
+    ("NodeName", 0),
+    ("TaintToleration", 3),
+    ("NodeAffinity", 2),
+    ("NodePorts", 0),
+    ("NodeResourcesFit", 1),
+    ("VolumeBinding", 0),
+    ("PodTopologySpread", 2),
+    ("InterPodAffinity", 2),
+    ("DynamicResources", 0),
+    ("DefaultPreemption", 0),
+    ("NodeResourcesBalancedAllocation", 1),
+    ("ImageLocality", 1),
+    ("DefaultBinder", 0),
 )
 
 
@@ -53,16 +66,19 @@ def build(config: Obj | None, handle: Handle, registry: Mapping[str, type[Plugin
     """The profiles of a configuration, with their plugins made."""
     config = config or {}
     if config.get("apiVersion", API_VERSION) != API_VERSION or config.get("kind", KIND) != KIND:
-        raise ConfigError(f'apiVersion, kind: Invalid value: "{config.get("apiVersion")}, {config.get("kind")}": '
-                          f'must be "{API_VERSION}" and "{KIND}"')
+        raise ConfigError(
+            f'apiVersion, kind: Invalid value: "{config.get("apiVersion")}, {config.get("kind")}": '
+            f'must be "{API_VERSION}" and "{KIND}"'
+        )
     percentage = _percentage(config.get("percentageOfNodesToScore"), "percentageOfNodesToScore") or 0
     initial = _seconds(config, "podInitialBackoffSeconds", 1.0)
     most = _seconds(config, "podMaxBackoffSeconds", 10.0)
     if initial <= 0:
         raise ConfigError(f"podInitialBackoffSeconds: Invalid value: {initial:g}: must be greater than 0")
     if most < initial:
-        raise ConfigError(f"podMaxBackoffSeconds: Invalid value: {most:g}: must be greater than or equal to "
-                          "PodInitialBackoffSeconds")
+        raise ConfigError(
+            f"podMaxBackoffSeconds: Invalid value: {most:g}: must be greater than or equal to PodInitialBackoffSeconds"
+        )
     frameworks: dict[str, Framework] = {}
     for i, profile in enumerate(config.get("profiles") or [{}]):
         path = f"profiles[{i}]"
@@ -93,21 +109,23 @@ def _seconds(config: Obj, field: str, default: float) -> float:
         raise ConfigError(f"{field}: {error}") from None
 
 
-def _framework(name: str, profile: Obj, path: str, handle: Handle,
-               registry: Mapping[str, type[Plugin]]) -> Framework:
+def _framework(name: str, profile: Obj, path: str, handle: Handle, registry: Mapping[str, type[Plugin]]) -> Framework:
     plugins = profile.get("plugins") or {}
     args = {entry["name"]: entry.get("args") or {} for entry in profile.get("pluginConfig") or ()}
     for point in plugins:
         if point != "multiPoint" and point not in POINTS:
-            raise ConfigError(f'{path}.plugins: Unsupported value: "{point}": supported values: "multiPoint", '
-                              + ", ".join(f'"{point}"' for point in POINTS))
+            raise ConfigError(
+                f'{path}.plugins: Unsupported value: "{point}": supported values: "multiPoint", '
+                + ", ".join(f'"{point}"' for point in POINTS)
+            )
     made: dict[str, Plugin] = {}
 
     def make(plugin: str, where: str) -> Plugin:
         if plugin not in made:
             if plugin not in registry:
-                raise ConfigError(f'{where}: Invalid value: "{plugin}": no such plugin; there are '
-                                  + ", ".join(sorted(registry)))
+                raise ConfigError(
+                    f'{where}: Invalid value: "{plugin}": no such plugin; there are ' + ", ".join(sorted(registry))
+                )
             try:
                 made[plugin] = registry[plugin](args.get(plugin, {}), handle)
             except (ValueError, TypeError, KeyError) as error:
@@ -125,15 +143,21 @@ def _framework(name: str, profile: Obj, path: str, handle: Handle,
             if not implements(make(plugin, where), method):
                 raise ConfigError(f'{where}.enabled: Invalid value: "{plugin}": it does not extend {point}')
         chosen = {plugin for plugin, _ in enabled}
-        ordered = [(plugin, weight) for plugin, weight in multi
-                   if "*" not in disabled and plugin not in disabled and plugin not in chosen
-                   and implements(make(plugin, f"{path}.plugins.multiPoint"), method)]
+        ordered = [
+            (plugin, weight)
+            for plugin, weight in multi
+            if "*" not in disabled
+            and plugin not in disabled
+            and plugin not in chosen
+            and implements(make(plugin, f"{path}.plugins.multiPoint"), method)
+        ]
         both = [(plugin, weight) for plugin, weight in enabled if plugin in dict(multi)]
         own = [(plugin, weight) for plugin, weight in enabled if plugin not in dict(multi)]
         points[point] = [(made[plugin], weight or 1) for plugin, weight in both + ordered + own]
     if len(points["queueSort"]) != 1:
-        raise ConfigError(f"{path}.plugins.queueSort: exactly one plugin must be enabled, not "
-                          f"{len(points['queueSort'])}")
+        raise ConfigError(
+            f"{path}.plugins.queueSort: exactly one plugin must be enabled, not {len(points['queueSort'])}"
+        )
     if not points["bind"]:
         raise ConfigError(f"{path}.plugins.bind: at least one plugin must be enabled")
     percentage = _percentage(profile.get("percentageOfNodesToScore"), f"{path}.percentageOfNodesToScore")
@@ -141,10 +165,13 @@ def _framework(name: str, profile: Obj, path: str, handle: Handle,
 
 
 def _merge(defaults: Sequence[tuple[str, int]], given: Obj) -> list[tuple[str, int]]:
-    """Upstream's mergePluginSet: defaults less the disabled, replaced in place by what is enabled again, then the rest."""
+    """Upstream's mergePluginSet: defaults less the disabled, with new weights where enabled again, then the rest."""
     enabled = {entry["name"]: entry.get("weight") or 0 for entry in given.get("enabled") or ()}
     disabled = {entry["name"] for entry in given.get("disabled") or ()}
-    kept = [] if "*" in disabled else [(name, enabled.get(name) or weight) for name, weight in defaults
-                                       if name not in disabled]
+    kept = (
+        []
+        if "*" in disabled
+        else [(name, enabled.get(name) or weight) for name, weight in defaults if name not in disabled]
+    )
     names = {name for name, _ in kept}
     return kept + [(name, weight) for name, weight in enabled.items() if name not in names]

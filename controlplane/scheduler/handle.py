@@ -14,7 +14,7 @@ from controlplane.scheduler.cache import Cache
 from controlplane.scheduler.pod_info import PodInfo
 
 if TYPE_CHECKING:
-    from controlplane.scheduler.framework import Framework
+    from controlplane.scheduler.runtime import Framework
 
 COMPONENT = "default-scheduler"
 
@@ -87,6 +87,8 @@ class Handle:
         self.rng: Random = loop.rng("scheduler")
         self.frameworks: dict[str, Framework] = {}  # by schedulerName
         self.activate: Callable[[str], None] = lambda key: None  # put a waiting Pod back in the queue
+        self.allow: Callable[[str, str], None] = lambda key, plugin: None  # let a Pod go that Permit held
+        self.reject: Callable[[str, str, str], None] = lambda key, plugin, message: None  # turn it down
         self._listers: dict[str, Lister] = {}
 
     def lister(self, resource: str) -> Lister:

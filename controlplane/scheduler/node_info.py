@@ -19,8 +19,22 @@ class NodeInfo:
     `index` is its place in the order in which nodes are looked at.
     """
 
-    __slots__ = ("node", "name", "index", "labels", "taints", "unschedulable", "allocatable", "images", "pods",
-                 "with_affinity", "with_anti_affinity", "requested", "assumed", "host_ports")
+    __slots__ = (
+        "node",
+        "name",
+        "index",
+        "labels",
+        "taints",
+        "unschedulable",
+        "allocatable",
+        "images",
+        "pods",
+        "with_affinity",
+        "with_anti_affinity",
+        "requested",
+        "assumed",
+        "host_ports",
+    )
 
     def __init__(self, name: str, node: Obj | None = None) -> None:
         self.name = name
@@ -41,8 +55,9 @@ class NodeInfo:
         self.taints: list[Taint] = spec.get("taints") or []
         self.unschedulable: bool = bool(spec.get("unschedulable"))
         self.allocatable: Resources = from_list(status.get("allocatable"))
-        self.images: dict[str, int] = {name: image.get("sizeBytes", 0) for image in status.get("images") or ()
-                                       for name in image.get("names") or ()}
+        self.images: dict[str, int] = {
+            name: image.get("sizeBytes", 0) for image in status.get("images") or () for name in image.get("names") or ()
+        }
 
     def __getitem__(self, field: str) -> Any:
         return self.node[field]
@@ -84,8 +99,10 @@ class NodeInfo:
         ip, protocol, port = wanted
         if not self.host_ports:
             return False
-        return any(protocol == used_protocol and port == used_port and (ip == used_ip or ANY_IP in (ip, used_ip))
-                   for used_ip, used_protocol, used_port in self.host_ports)
+        return any(
+            protocol == used_protocol and port == used_port and (ip == used_ip or ANY_IP in (ip, used_ip))
+            for used_ip, used_protocol, used_port in self.host_ports
+        )
 
     def copy(self) -> NodeInfo:
         """A copy to try things on: its Pods can be taken away without touching the original."""

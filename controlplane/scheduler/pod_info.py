@@ -39,8 +39,13 @@ def _term(term: Obj, namespace: str, weight: int = 0) -> AffinityTerm:
     by_labels = term.get("namespaceSelector")
     if not names and by_labels is None:
         names = [namespace]
-    return AffinityTerm(from_label_selector(term.get("labelSelector")), term.get("topologyKey", ""),
-                        frozenset(names), from_label_selector(by_labels), weight)
+    return AffinityTerm(
+        from_label_selector(term.get("labelSelector")),
+        term.get("topologyKey", ""),
+        frozenset(names),
+        from_label_selector(by_labels),
+        weight,
+    )
 
 
 def _terms(affinity: Obj | None, namespace: str) -> tuple[tuple[AffinityTerm, ...], tuple[AffinityTerm, ...]]:
@@ -48,15 +53,21 @@ def _terms(affinity: Obj | None, namespace: str) -> tuple[tuple[AffinityTerm, ..
     affinity = affinity or {}
     required = affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or ()
     preferred = affinity.get("preferredDuringSchedulingIgnoredDuringExecution") or ()
-    return (tuple(_term(term, namespace) for term in required),
-            tuple(_term(term["podAffinityTerm"], namespace, term.get("weight", 0)) for term in preferred))
+    return (
+        tuple(_term(term, namespace) for term in required),
+        tuple(_term(term["podAffinityTerm"], namespace, term.get("weight", 0)) for term in preferred),
+    )
 
 
 def _host_ports(spec: Obj) -> tuple[HostPort, ...]:
     running = list(spec.get("containers") or ())
     running += [c for c in spec.get("initContainers") or () if c.get("restartPolicy") == "Always"]
-    return tuple((port.get("hostIP") or "0.0.0.0", port.get("protocol") or "TCP", port["hostPort"])
-                 for container in running for port in container.get("ports") or () if port.get("hostPort"))
+    return tuple(
+        (port.get("hostIP") or "0.0.0.0", port.get("protocol") or "TCP", port["hostPort"])
+        for container in running
+        for port in container.get("ports") or ()
+        if port.get("hostPort")
+    )
 
 
 def _images(spec: Obj) -> tuple[str, ...]:
@@ -88,8 +99,11 @@ class Template:
         self.tolerations: list[Obj] = spec.get("tolerations") or []
         self.spread: list[Obj] = spec.get("topologySpreadConstraints") or []
         self.images = _images(spec)
-        self.claims = tuple(volume["persistentVolumeClaim"]["claimName"] for volume in spec.get("volumes") or ()
-                            if volume.get("persistentVolumeClaim"))
+        self.claims = tuple(
+            volume["persistentVolumeClaim"]["claimName"]
+            for volume in spec.get("volumes") or ()
+            if volume.get("persistentVolumeClaim")
+        )
 
 
 _templates: dict[str, Template] = {}
@@ -99,10 +113,23 @@ def _template(pod: Obj) -> Template:
     meta, spec = pod["metadata"], pod["spec"]
     statuses = (pod.get("status") or {}).get("containerStatuses")
     resized = statuses and [(s.get("name"), s.get("resources"), s.get("allocatedResources")) for s in statuses]
-    key = repr((meta.get("namespace"), meta.get("labels"), meta.get("ownerReferences"), spec.get("containers"),
-                spec.get("initContainers"), spec.get("overhead"), spec.get("resources"), spec.get("affinity"),
-                spec.get("nodeSelector"), spec.get("tolerations"), spec.get("topologySpreadConstraints"),
-                spec.get("volumes"), resized))
+    key = repr(
+        (
+            meta.get("namespace"),
+            meta.get("labels"),
+            meta.get("ownerReferences"),
+            spec.get("containers"),
+            spec.get("initContainers"),
+            spec.get("overhead"),
+            spec.get("resources"),
+            spec.get("affinity"),
+            spec.get("nodeSelector"),
+            spec.get("tolerations"),
+            spec.get("topologySpreadConstraints"),
+            spec.get("volumes"),
+            resized,
+        )
+    )
     template = _templates.get(key)
     if template is None:
         if len(_templates) >= PARSED:
@@ -162,10 +189,12 @@ class PodInfo:
     def same_needs(self, pod: Obj) -> bool:
         """Does `pod` ask for the same as this one?  Cheap, and may say no where the answer is yes."""
         old, new = self.pod, pod
-        return (old["spec"] is new["spec"] or old["spec"] == new["spec"]) and \
-            old["metadata"].get("labels") == new["metadata"].get("labels") and \
-            self.terminating == (new["metadata"].get("deletionTimestamp") is not None) and \
-            not any("resources" in s for s in (new.get("status") or {}).get("containerStatuses") or ())
+        return (
+            (old["spec"] is new["spec"] or old["spec"] == new["spec"])
+            and old["metadata"].get("labels") == new["metadata"].get("labels")
+            and self.terminating == (new["metadata"].get("deletionTimestamp") is not None)
+            and not any("resources" in s for s in (new.get("status") or {}).get("containerStatuses") or ())
+        )
 
     def __repr__(self) -> str:
         return f"PodInfo({self.key})"

@@ -15,8 +15,14 @@ from typing import Any
 
 from controlplane.client.base import Obj
 from controlplane.clock import Loop, Timer
-from controlplane.scheduler.events import POD_UPDATE, UNSCHEDULABLE_TIMEOUT, ClusterEvent, EventHint, concerns
-from controlplane.scheduler.events import waiting_changes
+from controlplane.scheduler.events import (
+    POD_UPDATE,
+    UNSCHEDULABLE_TIMEOUT,
+    ClusterEvent,
+    EventHint,
+    concerns,
+    waiting_changes,
+)
 from controlplane.scheduler.handle import Handle
 from controlplane.scheduler.pod_info import PodInfo
 from controlplane.scheduler.status import PluginError
@@ -46,8 +52,14 @@ class Queued:
 class SchedulingQueue:
     """`wake` is called whenever there may be something to pop."""
 
-    def __init__(self, loop: Loop, handle: Handle, wake: Callable[[], None], initial_backoff: float = INITIAL_BACKOFF,
-                 max_backoff: float = MAX_BACKOFF) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        handle: Handle,
+        wake: Callable[[], None],
+        initial_backoff: float = INITIAL_BACKOFF,
+        max_backoff: float = MAX_BACKOFF,
+    ) -> None:
         self.loop = loop
         self.handle = handle
         self.wake = wake
@@ -59,6 +71,7 @@ class SchedulingQueue:
         self._heap: list[tuple[tuple[Any, ...], int, Queued]] = []
         self._order = itertools.count()
         self._in_flight: dict[str, list[ClusterEvent]] = {}  # what happened while a Pod is being tried
+        self._late: dict[str, PodInfo] = {}  # arrived while a Pod of the same name was in flight
         self._flush: Timer | None = None
         self._early: list[tuple[float, int, Queued]] = []  # those in back-off that may be taken out of it
 
@@ -69,7 +82,9 @@ class SchedulingQueue:
 
     def add(self, pod: PodInfo) -> None:
         """A Pod without a node is new."""
-        if self.find(pod.key) is None and pod.key not in self._in_flight:
+        if pod.key in self._in_flight:
+            self._late[pod.key] = pod  # another one of the same name is still being tried
+        elif self.find(pod.key) is None:
             self._admit(Queued(pod, self.loop.now()))
 
     def find(self, key: str) -> Queued | None:
@@ -92,6 +107,9 @@ class SchedulingQueue:
     def done(self, key: str) -> None:
         """The attempt is over and the Pod does not come back."""
         self._in_flight.pop(key, None)
+        late = self._late.pop(key, None)
+        if late is not None:
+            self.add(late)
 
     def retry(self, item: Queued) -> None:
         """The attempt failed: wait for an event that helps or, after an error, just for the back-off."""
@@ -116,7 +134,9 @@ class SchedulingQueue:
         key = pod.key
         item = self.find(key)
         if item is None:
-            if key not in self._in_flight:
+            if key in self._in_flight:
+                self._in_flight[key] += [ClusterEvent(name, old, pod.pod) for name in waiting_changes(old, pod.pod)]
+            else:
                 self.add(pod)
             return
         resort = key in self.active and item.pod.priority != pod.priority
@@ -134,6 +154,7 @@ class SchedulingQueue:
     def delete(self, key: str) -> None:
         for pool in (self.active, self.backoff, self.unschedulable):
             pool.pop(key, None)
+        self._late.pop(key, None)
 
     def activate(self, key: str) -> None:
         """Try this Pod soon, whatever it waits for."""
@@ -143,14 +164,17 @@ class SchedulingQueue:
 
     # Events ----------------------------------------------------------------------------------------------------------
 
-    def on_event(self, event: str, old: Obj | None, new: Obj | None) -> None:
-        """Something happened in the cluster: wake the Pods that it could help."""
-        if not self.unschedulable and not self._in_flight:
-            return
+    @property
+    def watchful(self) -> bool:
+        """Could an event matter to some Pod?"""
+        return bool(self.unschedulable or self._in_flight)
+
+    def on_event(self, event: str, old: Obj | None, new: Obj | None, but: str = "") -> None:
+        """Something happened in the cluster: wake the Pods that it could help (`but` not this one)."""
         happened = ClusterEvent(event, old, new)
         for events in self._in_flight.values():
             events.append(happened)
-        woken = [item for item in self.unschedulable.values() if self._helps(item, happened)]
+        woken = [item for item in self.unschedulable.values() if item.pod.key != but and self._helps(item, happened)]
         for item in woken:
             del self.unschedulable[item.pod.key]
             self._requeue(item)
@@ -202,7 +226,7 @@ class SchedulingQueue:
 
     def _pop_active(self) -> Queued | None:
         while self._heap:
-            key, _, item = heapq.heappop(self._heap)
+            item = heapq.heappop(self._heap)[2]
             if self.active.get(item.pod.key) is item:
                 del self.active[item.pod.key]
                 return item

@@ -22,8 +22,21 @@ from controlplane.scheduler.plugins.volume_binding import VolumeBinding
 REGISTRY: dict[str, type[Plugin]] = {
     plugin.name: plugin
     for plugin in (
-        SchedulingGates, PrioritySort, NodeUnschedulable, NodeName, TaintToleration, NodeAffinity, NodePorts,
-        NodeResourcesFit, VolumeBinding, PodTopologySpread, InterPodAffinity, DynamicResources, DefaultPreemption,
-        NodeResourcesBalancedAllocation, ImageLocality, DefaultBinder,
+        SchedulingGates,
+        PrioritySort,
+        NodeUnschedulable,
+        NodeName,
+        TaintToleration,
+        NodeAffinity,
+        NodePorts,
+        NodeResourcesFit,
+        VolumeBinding,
+        PodTopologySpread,
+        InterPodAffinity,
+        DynamicResources,
+        DefaultPreemption,
+        NodeResourcesBalancedAllocation,
+        ImageLocality,
+        DefaultBinder,
     )
 }

@@ -1,6 +1,7 @@
 """What Pods ask for and Nodes have, as plain integers (upstream: component-helpers/resource, framework.Resource).
 
-A `Resources` maps a resource's name to an integer: "cpu" in thousandths, everything else in whole units (bytes, pieces).
+A `Resources` maps a resource's name to an integer: "cpu" in thousandths, everything else in whole units (bytes,
+pieces).
 """
 
 from __future__ import annotations
@@ -31,6 +32,21 @@ def amount(name: str, quantity: Any) -> int:
     (1500, 1024, 2000)
     """
     return _amount(name, str(quantity))
+
+
+def text(name: str, value: int) -> str:
+    """An amount for people to read.
+
+    >>> text("cpu", 1500), text("cpu", 2000), text("memory", 3 << 30), text("example.com/gpu", 2)
+    ('1500m', '2', '3Gi', '2')
+    """
+    if name == "cpu":
+        return f"{value // 1000}" if value % 1000 == 0 else f"{value}m"
+    if name in ("memory", "ephemeral-storage"):
+        for suffix, size in (("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10)):
+            if value and value % size == 0:
+                return f"{value // size}{suffix}"
+    return str(value)
 
 
 def from_list(quantities: Obj | None) -> Resources:

@@ -6,56 +6,75 @@ is kept that a restart would miss: what is bound is in the API, and everything e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from controlplane.client.base import ApiError, Client, Obj
+from controlplane.client.base import Client, Obj
 from controlplane.client.informer import Informer, InformerFactory, key_of
-from controlplane.clock import Loop, rfc3339
+from controlplane.clock import Loop
 from controlplane.scheduler import events
-from controlplane.scheduler.algorithm import Algorithm, NoNodes, Placement
+from controlplane.scheduler.algorithm import Algorithm, NoNodes
+from controlplane.scheduler.binding import Binder
 from controlplane.scheduler.cache import Cache
 from controlplane.scheduler.config import build, load
-from controlplane.scheduler.framework import CycleState, Framework, Nominated, Plugin, describe
+from controlplane.scheduler.explain import Decision, Decisions
+from controlplane.scheduler.framework import CycleState, Nominated, Plugin
 from controlplane.scheduler.handle import Handle
 from controlplane.scheduler.pod_info import DEFAULT_SCHEDULER, PodInfo
 from controlplane.scheduler.queue import Queued, SchedulingQueue
 from controlplane.scheduler.registry import REGISTRY
-from controlplane.scheduler.status import NO_NODES, Code, FitError, PluginError, Status
+from controlplane.scheduler.report import Reporter
+from controlplane.scheduler.runtime import Framework, describe
+from controlplane.scheduler.status import NO_NODES, FitError, PluginError
 
-MAX_MESSAGE = 1024  # characters of an event
 SYNC_POLL = 0.1  # seconds between looks whether the informers have their first lists
+MakeAlgorithm = Callable[[Handle, int], Any]
 
 
 class Scheduler:
     """A scheduler part: `Scheduler(loop, client)`, then `start()`.
 
     `config` is a KubeSchedulerConfiguration (a dict, or YAML); `plugins` are classes that its profiles can name besides
-    our own.  `informers` shares the caches of other parts in this process.
+    our own.  `informers` shares the caches of other parts in this process.  `algorithm` replaces the whole way to
+    a node.
     """
 
-    def __init__(self, loop: Loop, client: Client, *, config: Obj | str | None = None,
-                 informers: InformerFactory | None = None, plugins: Mapping[str, type[Plugin]] | None = None) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        client: Client,
+        *,
+        config: Obj | str | None = None,
+        informers: InformerFactory | None = None,
+        plugins: Mapping[str, type[Plugin]] | None = None,
+        algorithm: MakeAlgorithm = Algorithm,
+    ) -> None:
         self.loop = loop
         self.client = client
+        self._own_informers = informers is None
         self.informers = informers or InformerFactory(loop, client)
         self.cache = Cache()
         self.handle = Handle(loop, client, self.informers, self.cache)
-        settings = build(load(config) if isinstance(config, str) else config, self.handle,
-                         {**REGISTRY, **(plugins or {})})
+        settings = build(
+            load(config) if isinstance(config, str) else config, self.handle, {**REGISTRY, **(plugins or {})}
+        )
         self.profiles: dict[str, Framework] = settings.frameworks
         self.handle.frameworks = self.profiles
-        self.algorithm = Algorithm(self.handle, settings.percentage)
+        self.algorithm = algorithm(self.handle, settings.percentage)
         self.queue = SchedulingQueue(loop, self.handle, self._wake, settings.initial_backoff, settings.max_backoff)
         self.handle.activate = self.queue.activate
+        self.reporter = Reporter(self.handle, self.queue, self._current)
+        self.binder = Binder(self.handle, self.queue, self.reporter)
+        self.decisions = Decisions()
         self.running = False
         self._awake = False
-        self._waiting: dict[str, Queued] = {}  # held by a Permit plugin
         self._pods: Informer = self.informers.informer("pods")
         self._nodes: Informer = self.informers.informer("nodes")
 
     # Life ------------------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
+        """List and watch, and schedule from then on.  A scheduler is started once."""
         if self.running:
             return
         self.running = True
@@ -65,9 +84,12 @@ class Scheduler:
         self._wake()
 
     def stop(self) -> None:
+        """Stop at once, wherever the work stands."""
         self.running = False
+        self.binder.stopped = True
         self.queue.stop()
-        self.informers.stop()
+        if self._own_informers:
+            self.informers.stop()
 
     def _wake(self) -> None:
         if self.running and not self._awake:
@@ -86,45 +108,46 @@ class Scheduler:
         item = self.queue.pop()
         if item is not None:
             self.schedule_one(item)
-            if self.queue.ready:
-                self._wake()
+        if self.queue.ready:
+            self._wake()
 
-    # Events ----------------------------------------------------------------------------------------------------------
+    # What happens in the cluster -------------------------------------------------------------------------------------
 
     def _on_node(self, type: str, old: Obj | None, new: Obj | None) -> None:
         if not self.running:
             return
-        gone = old if type == "DELETED" else None
-        if gone is not None:
-            self.cache.remove_node(gone["metadata"]["name"])
-            old, new = gone, None
+        if type == "DELETED" and old is not None:
+            self.cache.remove_node(old["metadata"]["name"])
         elif new is not None:
             self.cache.set_node(new)
-        if self.queue.unschedulable:
+        if self.queue.watchful:
             for event in events.node_changes(old, new):
                 self.queue.on_event(event, old, new)
 
     def _on_pod(self, type: str, old: Obj | None, new: Obj | None) -> None:
-        if not self.running:
+        pod = old if type == "DELETED" else new
+        if not self.running or pod is None:
             return
-        if type == "DELETED":
-            self._forget(old or {})
-            return
-        pod = new or {}
-        if (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
-            self._forget(pod)  # what has ended takes no room any more
+        if type == "DELETED" or (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
+            self._on_gone(pod)  # what has ended takes no room any more
         elif pod["spec"].get("nodeName"):
             self._on_assigned(old, pod)
         elif (pod["spec"].get("schedulerName") or DEFAULT_SCHEDULER) in self.profiles:
-            info = PodInfo(pod)
-            if info.terminating:
-                self.queue.delete(info.key)
-                return
-            self.handle.nominator.set(info, info.nominated_node)
-            if old is None:
-                self.queue.add(info)
-            elif info.key not in self.cache.assumed:
-                self.queue.update(old, info)
+            self._on_waiting(old, PodInfo(pod))
+
+    def _on_waiting(self, old: Obj | None, pod: PodInfo) -> None:
+        if pod.key in self.cache.assumed:
+            return
+        if pod.terminating:
+            self.queue.delete(pod.key)
+            self.handle.nominator.remove(pod.key)
+            return
+        self.handle.nominator.set(pod, pod.nominated_node)
+        if old is None or old["metadata"].get("uid") != pod["metadata"].get("uid"):
+            self.queue.delete(pod.key)
+            self.queue.add(pod)
+        else:
+            self.queue.update(old, pod)
 
     def _on_assigned(self, old: Obj | None, pod: Obj) -> None:
         key = key_of(pod)
@@ -135,170 +158,107 @@ class Scheduler:
         if arrived:
             self.handle.nominator.remove(key)
             self.queue.delete(key)
-            if self.queue.unschedulable:
+            if self.queue.watchful:
                 self.queue.on_event(events.ASSIGNED_ADD, None, pod)
-        elif old is not None and self.queue.unschedulable and before is not None:
+        elif old is not None and before is not None and self.queue.watchful:
             now = self.cache.pods[key].requests
             shrunk = any(now.get(name, 0) < value for name, value in before.requests.items())
             for event in events.assigned_changes(old, pod, shrunk):
                 self.queue.on_event(event, old, pod)
 
-    def _forget(self, pod: Obj) -> None:
-        """A Pod is gone, or has ended."""
+    def _on_gone(self, pod: Obj) -> None:
         key = key_of(pod)
         self.queue.delete(key)
         self.handle.nominator.remove(key)
-        if self._waiting.get(key):
-            self.reject(key, "", "removed")
-        if self.cache.remove_pod(key) is not None:
+        self.binder.reject(key, "", "removed")
+        if self.cache.remove_pod(key) is not None and self.queue.watchful:
             self.queue.on_event(events.ASSIGNED_DELETE, pod, None)
+
+    def _current(self, pod: PodInfo) -> Obj | None:
+        """The newest version of a Pod that still needs a node."""
+        newest = self._pods.get(pod.key)
+        if newest is None or newest["spec"].get("nodeName") or newest["metadata"].get("uid", "") != pod.uid:
+            return None
+        return newest
 
     # The scheduling cycle --------------------------------------------------------------------------------------------
 
     def schedule_one(self, item: Queued) -> None:
         """Try to find a node for one Pod, and act on the answer."""
         pod = item.pod
-        if pod.terminating or pod.key in self.cache.pods:
+        if pod.terminating or pod.key in self.cache.pods or self._current(pod) is None:
             self.queue.done(pod.key)
             return
         framework = self.handle.framework_of(pod)
         state = CycleState()
+        decision = None
+        if self.decisions.wanted(len(self.cache.nodes)):
+            decision = Decision(pod.key, self.loop.now(), framework, item.attempts)
+            self.decisions.keep(decision)
         try:
-            placement = self.algorithm.schedule(framework, state, pod)
-        except NoNodes:
-            self._fail(item, NO_NODES, "Unschedulable", Nominated(""))
+            placement = self.algorithm.schedule(framework, state, pod, decision)
         except FitError as error:
-            self._refuse(framework, state, item, error)
+            self._refuse(framework, state, item, error, decision)
+        except NoNodes:
+            self._conclude(decision, NO_NODES)
+            self.reporter.refused(item, NO_NODES, Nominated(""))
         except PluginError as error:
-            self._break(item, str(error))
+            self._conclude(decision, str(error))
+            self.reporter.broken(item, str(error))
         except Exception as error:
-            self._break(item, f'plugin "{framework.running}": {describe(error)}')
+            message = f'plugin "{framework.running}": {describe(error)}'
+            self._conclude(decision, message)
+            self.reporter.broken(item, message)
         else:
-            self._assume(framework, state, item, placement)
+            self.binder.assume(framework, state, item, placement.node)
 
-    def _refuse(self, framework: Framework, state: CycleState, item: Queued, error: FitError) -> None:
+    def _refuse(
+        self, framework: Framework, state: CycleState, item: Queued, error: FitError, decision: Decision | None
+    ) -> None:
         """No node fits: ask PostFilter for help, then let the Pod wait."""
-        nominated: Nominated | None = None
+        nominated: Nominated | None = Nominated("")
+        if decision is not None and not error.pre_filter_message:
+            decision.study(framework, state, item.pod, self.cache.nodes)
         if framework.post_filter:
             try:
                 nominated = framework.run_post_filter(state, item.pod, error)
             except PluginError as problem:
-                error.post_filter_message = str(problem)
-        else:
-            nominated = Nominated("")
+                error.post_filter_message, nominated = str(problem), None
         item.plugins = tuple(error.plugins)
-        self._fail(item, error.message, "Unschedulable", nominated)
+        help = f" Preemption makes room on {nominated.node}." if nominated and nominated.node else ""
+        self._conclude(decision, error.message + help)
+        self.reporter.refused(item, error.message, nominated)
 
-    def _assume(self, framework: Framework, state: CycleState, item: Queued, placement: Placement) -> None:
-        node, pod = placement.node, item.pod
-        assumed = self.cache.assume(pod, node)
-        self.handle.nominator.remove(pod.key)
-        try:
-            for plugin in framework.reserves:
-                status = framework.call(plugin, 'running Reserve plugin "{}"', plugin.reserve, state, assumed, node)
-                if status is not None and status.code != Code.SUCCESS:
-                    self._undo(framework, state, item, node, status.of(plugin.name), "Reserve")
-                    return
-            wait, longest = False, 0.0
-            for plugin in framework.permits:
-                status, seconds = framework.call(plugin, 'running Permit plugin "{}"', plugin.permit, state, assumed,
-                                                 node)
-                if status is not None and status.code == Code.WAIT:
-                    wait, longest = True, max(longest, seconds)
-                elif status is not None and status.code != Code.SUCCESS:
-                    self._undo(framework, state, item, node, status.of(plugin.name), "Permit")
-                    return
-        except PluginError as error:
-            self._undo(framework, state, item, node, Status(Code.ERROR, str(error)), "")
-            return
-        self.loop.call_soon(self._bind, framework, state, item, assumed, node)
+    @staticmethod
+    def _conclude(decision: Decision | None, message: str) -> None:
+        if decision is not None:
+            decision.message = message
 
-    def _undo(self, framework: Framework, state: CycleState, item: Queued, node: str, status: Status,
-              point: str) -> None:
-        """Take back what was assumed; `status` says why."""
-        for plugin in reversed(framework.reserves):
-            plugin.unreserve(state, item.pod, node)
-        self.cache.forget(item.pod.key)
-        if status.rejected:
-            item.plugins = (status.plugin,)
-            self._fail(item, FitError(1, {node: status}).message, "Unschedulable", Nominated(""))
-        else:
-            message = f'running {point} plugin "{status.plugin}": {status.message}' if point else status.message
-            self._break(item, message)
-        self.queue.on_event(events.ASSIGNED_DELETE, {**item.pod.on(node).pod}, None)
+    # Explaining ------------------------------------------------------------------------------------------------------
 
-    # The binding cycle -----------------------------------------------------------------------------------------------
+    def explain(self, pod: str) -> Decision:
+        """The last decision about the Pod `namespace/name`.  LookupError if there is none."""
+        decision = self.decisions.get(pod)
+        if decision is None:
+            raise LookupError(self._why_no_decision(pod))
+        return decision
 
-    def _bind(self, framework: Framework, state: CycleState, item: Queued, pod: PodInfo, node: str) -> None:
-        if not self.running or pod.key not in self.cache.assumed:
-            self.queue.done(pod.key)
-            return
-        try:
-            for plugin in framework.pre_binds:
-                status = framework.call(plugin, 'running PreBind plugin "{}"', plugin.pre_bind, state, pod, node)
-                if status is not None and status.code != Code.SUCCESS:
-                    self._undo(framework, state, item, node, status.of(plugin.name), "PreBind")
-                    return
-            for plugin in framework.binds:
-                status = framework.call(plugin, 'running Bind plugin "{}"', plugin.bind, state, pod, node)
-                if status is None or status.code == Code.SUCCESS:
-                    break
-                if status.code != Code.SKIP:
-                    self._undo(framework, state, item, node, status.of(plugin.name), "Bind")
-                    return
-        except PluginError as error:
-            self._undo(framework, state, item, node, Status(Code.ERROR, str(error)), "")
-            return
-        self.queue.done(pod.key)
-        self.handle.recorder.event(pod.pod, "Normal", "Scheduled",
-                                   f"Successfully assigned {pod.namespace}/{pod.name} to {node}")
-        for plugin in framework.post_binds:
-            try:
-                framework.call(plugin, 'running PostBind plugin "{}"', plugin.post_bind, state, pod, node)
-            except PluginError as error:
-                self.handle.recorder.event(pod.pod, "Warning", "FailedScheduling", str(error))
+    def _why_no_decision(self, key: str) -> str:
+        pod = self._pods.get(key)
+        if pod is None:
+            return f"there is no Pod {key}"
+        name = pod["spec"].get("schedulerName") or DEFAULT_SCHEDULER
+        if name not in self.profiles:
+            return f"Pod {key} belongs to the scheduler {name}, not to this one"
+        waiting = self.queue.find(key)
+        if waiting is not None and waiting.gated:
+            return f"Pod {key} is kept out of the queue by {waiting.gated}"
+        if waiting is not None:
+            return f"Pod {key} has not been tried yet"
+        return f"no decision about Pod {key} was kept"
 
-    # Failing ---------------------------------------------------------------------------------------------------------
-
-    def _break(self, item: Queued, message: str) -> None:
-        """Something broke: try again after a back-off."""
-        item.error = True
-        self._fail(item, message, "SchedulerError", Nominated(""))
-
-    def _fail(self, item: Queued, message: str, reason: str, nominated: Nominated | None) -> None:
-        """Put the Pod back, tell people why, and write it into the Pod's status."""
-        pod = item.pod
-        current = self._pods.get(pod.key)
-        if current is None or current["spec"].get("nodeName") or current["metadata"].get("uid", "") != pod.uid:
-            self.queue.done(pod.key)
-            return
-        item.pod = PodInfo(current)
-        self.queue.retry(item)
-        if nominated is not None:
-            self.handle.nominator.set(item.pod, nominated.node)
-        short = message if len(message) <= MAX_MESSAGE else message[:MAX_MESSAGE - 4] + " ..."
-        self.handle.recorder.event(pod.pod, "Warning", "FailedScheduling", short)
-        self._write_status(item.pod, message, reason, nominated)
-
-    def _write_status(self, pod: PodInfo, message: str, reason: str, nominated: Nominated | None) -> None:
-        status = pod.get("status") or {}
-        old = next((c for c in status.get("conditions") or () if c["type"] == "PodScheduled"), {})
-        new = {"type": "PodScheduled", "status": "False", "reason": reason, "message": message}
-        generation = pod["metadata"].get("generation")
-        if generation:
-            new["observedGeneration"] = generation
-        patch: Obj = {}
-        if any(old.get(field) != value for field, value in new.items()):
-            new["lastProbeTime"] = None
-            new["lastTransitionTime"] = old.get("lastTransitionTime") if old.get("status") == "False" else \
-                rfc3339(self.loop.now())
-            patch["conditions"] = [new]
-        if nominated is not None and nominated.node != pod.nominated_node:
-            patch["nominatedNodeName"] = nominated.node or None
-        if not patch:
-            return
-        try:
-            self.client.patch("pods", pod.name, {"metadata": {"uid": pod.uid}, "status": patch}, pod.namespace,
-                              type="strategic", subresource="status")
-        except ApiError:
-            return  # it is written again with the next attempt
+    def annotate(self, pod: str) -> None:
+        """Write the last decision about a Pod into its annotations."""
+        decision = self.explain(pod)
+        namespace, _, name = pod.partition("/")
+        self.client.patch("pods", name, {"metadata": {"annotations": decision.annotation()}}, namespace)

@@ -66,8 +66,14 @@ class PluginError(Exception):
 class FitError(Exception):
     """No node fits the Pod.  `statuses` says why for each node that was looked at, `absent` for all others."""
 
-    def __init__(self, all_nodes: int, statuses: Mapping[str, Status] | None = None, absent: Status | None = None,
-                 pre_filter_message: str = "", plugins: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        all_nodes: int,
+        statuses: Mapping[str, Status] | None = None,
+        absent: Status | None = None,
+        pre_filter_message: str = "",
+        plugins: Iterable[str] = (),
+    ) -> None:
         super().__init__()
         self.all_nodes = all_nodes
         self.statuses: Mapping[str, Status] = statuses or {}

@@ -10,9 +10,12 @@ from controlplane.client.informer import key_of
 from controlplane.clock import Loop, rfc3339
 
 RESOURCES = [
-    Resource("", "v1", "Pod", "pods", True), Resource("", "v1", "Node", "nodes", False),
-    Resource("", "v1", "Event", "events", True), Resource("", "v1", "Namespace", "namespaces", False),
-    Resource("", "v1", "Service", "services", True), Resource("apps", "v1", "ReplicaSet", "replicasets", True),
+    Resource("", "v1", "Pod", "pods", True),
+    Resource("", "v1", "Node", "nodes", False),
+    Resource("", "v1", "Event", "events", True),
+    Resource("", "v1", "Namespace", "namespaces", False),
+    Resource("", "v1", "Service", "services", True),
+    Resource("apps", "v1", "ReplicaSet", "replicasets", True),
     Resource("scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", False),
     Resource("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", True),
     Resource("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", True),
@@ -76,15 +79,31 @@ class FakeClient(Client):
                 return resource
         raise error(404, "NotFound", f"no kind {kind}")
 
-    def watch(self, resource: str, handler: EventHandler, namespace: str | None = None, *, resource_version: str = "",
-              label_selector: str = "", field_selector: str = "", bookmarks: bool = True,
-              on_close: CloseHandler | None = None) -> Watch:
+    def watch(
+        self,
+        resource: str,
+        handler: EventHandler,
+        namespace: str | None = None,
+        *,
+        resource_version: str = "",
+        label_selector: str = "",
+        field_selector: str = "",
+        bookmarks: bool = True,
+        on_close: CloseHandler | None = None,
+    ) -> Watch:
         watch = _Watch(handler)
         self.watches[self.resource(resource).plural].append(watch)
         return watch
 
-    def request(self, method: str, path: str, *, query: dict[str, str] | None = None, body: Any = None,
-                content_type: str = "application/json") -> Any:
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, str] | None = None,
+        body: Any = None,
+        content_type: str = "application/json",
+    ) -> Any:
         parts = path.strip("/").split("/")
         parts = parts[2:] if parts[0] == "api" else parts[3:]
         namespace = ""
@@ -139,8 +158,16 @@ class FakeClient(Client):
             spec["priority"] = found["value"]
             spec.setdefault("preemptionPolicy", found.get("preemptionPolicy", "PreemptLowerPriority"))
         if spec.get("schedulingGates"):
-            pod["status"] = {"conditions": [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated",
-                                             "message": "Scheduling is blocked due to non-empty scheduling gates"}]}
+            pod["status"] = {
+                "conditions": [
+                    {
+                        "type": "PodScheduled",
+                        "status": "False",
+                        "reason": "SchedulingGated",
+                        "message": "Scheduling is blocked due to non-empty scheduling gates",
+                    }
+                ]
+            }
 
     def put(self, plural: str, key: str, obj: Obj) -> Obj:
         old = self.store[plural].get(key)

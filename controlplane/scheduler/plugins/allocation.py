@@ -71,7 +71,9 @@ def most_allocated(resources: Sequence[Spec]) -> Score:
 
 def requested_to_capacity_ratio(resources: Sequence[Spec], shape: Sequence[Obj]) -> Score:
     """A score for each utilisation, in per cent, from straight lines between the points of `shape` (scores 0 to 10)."""
-    points = [(point.get("utilization", 0), point.get("score", 0) * MAX_SCORE // 10) for point in shape]
+    points: list[tuple[int, int]] = [
+        (point.get("utilization", 0), point.get("score", 0) * MAX_SCORE // 10) for point in shape
+    ]
 
     def at(utilization: int) -> int:
         for i, (x, y) in enumerate(points):

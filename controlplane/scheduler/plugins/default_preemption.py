@@ -14,10 +14,11 @@ from controlplane.client.base import ApiError, Obj, Objs
 from controlplane.clock import parse_time, rfc3339
 from controlplane.labels import from_label_selector
 from controlplane.scheduler.events import EventHint
-from controlplane.scheduler.framework import CycleState, Framework, Nominated, Plugin
+from controlplane.scheduler.framework import CycleState, Nominated, Plugin
 from controlplane.scheduler.handle import Handle
 from controlplane.scheduler.node_info import NodeInfo
 from controlplane.scheduler.pod_info import PodInfo
+from controlplane.scheduler.runtime import Framework
 from controlplane.scheduler.status import Code, FitError, Status, unresolvable, unschedulable
 
 MAX_INT32 = (1 << 31) - 1
@@ -75,8 +76,9 @@ class DefaultPreemption(Plugin):
                     return "not eligible due to a terminating pod on the nominated node."
         return ""
 
-    def _candidates(self, state: CycleState, pod: PodInfo,
-                    error: FitError) -> tuple[list[Candidate], dict[str, Status]]:
+    def _candidates(
+        self, state: CycleState, pod: PodInfo, error: FitError
+    ) -> tuple[list[Candidate], dict[str, Status]]:
         """Nodes on which deleting Pods would help, and why it would not on the others that were tried."""
         potential = []
         for node in self.handle.cache.nodes:
@@ -180,7 +182,9 @@ class DefaultPreemption(Plugin):
                 if not error.not_found:
                     return str(error)
                 continue
-            self.handle.recorder.event(victim.pod, "Normal", "Preempted", f"Preempted by pod {pod.uid} on node {best.node}")
+            self.handle.recorder.event(
+                victim.pod, "Normal", "Preempted", f"Preempted by pod {pod.uid} on node {best.node}"
+            )
         for other in list(self.handle.nominator.by_node.get(best.node, {}).values()):
             if other.priority < pod.priority:
                 self.handle.nominator.set(other, "")
@@ -190,20 +194,36 @@ class DefaultPreemption(Plugin):
 
     def _delete(self, victim: PodInfo, pod: PodInfo) -> None:
         client = self.handle.client
-        condition = {"type": "DisruptionTarget", "status": "True", "reason": REASON,
-                     "message": f"{pod.scheduler_name}: preempting to accommodate a higher priority pod",
-                     "lastTransitionTime": rfc3339(self.handle.loop.now())}
+        condition = {
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": REASON,
+            "message": f"{pod.scheduler_name}: preempting to accommodate a higher priority pod",
+            "lastTransitionTime": rfc3339(self.handle.loop.now()),
+        }
         generation = victim["metadata"].get("generation")
         if generation:
             condition["observedGeneration"] = generation
-        client.patch("pods", victim.name, {"metadata": {"uid": victim.uid}, "status": {"conditions": [condition]}},
-                     victim.namespace, type="strategic", subresource="status")
+        client.patch(
+            "pods",
+            victim.name,
+            {"metadata": {"uid": victim.uid}, "status": {"conditions": [condition]}},
+            victim.namespace,
+            type="strategic",
+            subresource="status",
+        )
         client.delete("pods", victim.name, victim.namespace)
 
     def _clear_nomination(self, pod: PodInfo) -> None:
         try:
-            self.handle.client.patch("pods", pod.name, {"metadata": {"uid": pod.uid}, "status": {"nominatedNodeName": None}},
-                                     pod.namespace, type="strategic", subresource="status")
+            self.handle.client.patch(
+                "pods",
+                pod.name,
+                {"metadata": {"uid": pod.uid}, "status": {"nominatedNodeName": None}},
+                pod.namespace,
+                type="strategic",
+                subresource="status",
+            )
         except ApiError:
             return  # not critical: the nomination is gone here, and the Pod's next attempt writes its own
 
@@ -235,8 +255,12 @@ def split_by_budget(pods: Iterable[PodInfo], budgets: Objs) -> tuple[list[PodInf
 def _terminating_by_preemption(pod: PodInfo) -> bool:
     if not pod.terminating:
         return False
-    return any(condition["type"] == "DisruptionTarget" and condition.get("status") == "True"
-               and condition.get("reason") == REASON for condition in (pod.get("status") or {}).get("conditions") or ())
+    return any(
+        condition["type"] == "DisruptionTarget"
+        and condition.get("status") == "True"
+        and condition.get("reason") == REASON
+        for condition in (pod.get("status") or {}).get("conditions") or ()
+    )
 
 
 def _range(args: Obj, name: str, default: int, most: int) -> int:

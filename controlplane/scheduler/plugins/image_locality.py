@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from controlplane.scheduler.framework import MAX_SCORE, CycleState, Plugin
 from controlplane.scheduler.node_info import NodeInfo
 from controlplane.scheduler.pod_info import PodInfo
+from controlplane.scheduler.status import SKIP, Status
 
 MB = 1024 * 1024
 LEAST, MOST = 23 * MB, 1000 * MB  # for one container: less counts as nothing, more as this
@@ -29,13 +30,14 @@ class ImageLocality(Plugin):
         on = self.handle.cache.image_nodes
         return [(name, on[name]) for name in names if name in on]
 
+    def pre_score(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> Status | None:
+        return None if self._known(pod) else SKIP  # no node has any of the images: 0 for all
+
     def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> int:
         return self.score_nodes(state, pod, [node])[0]
 
     def score_nodes(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> list[int]:
         known = self._known(pod)
-        if not known:
-            return [0] * len(nodes)
         total = len(self.handle.cache.nodes)
         most = MOST * len(pod.template.images)
         scores: list[int] = []

@@ -145,8 +145,12 @@ class InterPodAffinity(Plugin):
             self._namespaces_version += 1
 
     def events_to_register(self) -> tuple[EventHint, ...]:
-        return (*(EventHint(event, self._pod_matters) for event in (ASSIGNED_ADD, ASSIGNED_DELETE, ASSIGNED_LABEL)),
-                EventHint(POD_LABEL), EventHint(NODE_ADD, self._node_matters), EventHint(NODE_LABEL, self._node_matters))
+        return (
+            *(EventHint(event, self._pod_matters) for event in (ASSIGNED_ADD, ASSIGNED_DELETE, ASSIGNED_LABEL)),
+            EventHint(POD_LABEL),
+            EventHint(NODE_ADD, self._node_matters),
+            EventHint(NODE_LABEL, self._node_matters),
+        )
 
     # Filter ----------------------------------------------------------------------------------------------------------
 
@@ -181,14 +185,18 @@ class InterPodAffinity(Plugin):
         near = [term.topology_key for term in own.required_affinity]
         away = [term.topology_key for term in own.required_anti_affinity] if kept.anti_affinity else []
         existing_keys = sorted({key for key, _ in kept.existing})
-        first = bool(near) and not kept.affinity and \
-            _matches_all(own.required_affinity, pod, self.handle.namespace_labels)  # of a group with affinity to itself
+        first = (
+            bool(near) and not kept.affinity and _matches_all(own.required_affinity, pod, self.handle.namespace_labels)
+        )  # of a group with affinity to itself
         found: list[Status | None] = []
         for node in nodes:
             labels = node.labels
             status = None
-            if near and not (all(key in labels for key in near) if first else
-                             all((key, labels.get(key, "")) in kept.affinity and key in labels for key in near)):
+            if near and not (
+                all(key in labels for key in near)
+                if first
+                else all((key, labels.get(key, "")) in kept.affinity and key in labels for key in near)
+            ):
                 status = NO_AFFINITY
             elif any((key, labels.get(key)) in kept.anti_affinity for key in away):
                 status = ANTI_AFFINITY
@@ -197,12 +205,24 @@ class InterPodAffinity(Plugin):
             found.append(status)
         return found
 
+    def advise(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> str:
+        status = self.filter(state, pod, node)
+        if status is NO_AFFINITY:
+            keys = ", ".join(term.topology_key for term in pod.template.required_affinity)
+            return f"run a Pod that the affinity asks for in the same {keys}"
+        if status is ANTI_AFFINITY:
+            return "remove the Pods that the anti-affinity keeps away from"
+        return "remove the Pods that keep this one away" if status is EXISTING else ""
+
     # Score -----------------------------------------------------------------------------------------------------------
 
     def pre_score(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> Status | None:
         own, cache = pod.template, self.handle.cache
-        if not own.preferred_affinity and not own.preferred_anti_affinity and \
-                (self._ignore_others or not cache.with_affinity):
+        if (
+            not own.preferred_affinity
+            and not own.preferred_anti_affinity
+            and (self._ignore_others or not cache.with_affinity)
+        ):
             return SKIP
         version, kept = self._preferences.get(own.id, (-1, None))
         if kept is None or version != self._namespaces_version:
@@ -221,8 +241,10 @@ class InterPodAffinity(Plugin):
 
     def score_nodes(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> list[int]:
         points: dict[str, dict[str, int]] = state[NAME + "/score"].points
-        return [sum(domains.get(node.labels[key], 0) for key, domains in points.items() if key in node.labels)
-                for node in nodes]
+        return [
+            sum(domains.get(node.labels[key], 0) for key, domains in points.items() if key in node.labels)
+            for node in nodes
+        ]
 
     def normalize(self, state: CycleState, pod: PodInfo, scores: list[int]) -> list[int]:
         least, most = min(scores, default=0), max(scores, default=0)
@@ -240,9 +262,11 @@ class InterPodAffinity(Plugin):
             if obj is None:
                 continue
             other = PodInfo(obj)
-            if _matches_all(own.required_affinity, other, labels_of) or \
-                    any(term.matches(other, labels_of) for term in own.required_anti_affinity) or \
-                    any(term.matches(pod, labels_of) for term in other.template.required_anti_affinity):
+            if (
+                _matches_all(own.required_affinity, other, labels_of)
+                or any(term.matches(other, labels_of) for term in own.required_anti_affinity)
+                or any(term.matches(pod, labels_of) for term in other.template.required_anti_affinity)
+            ):
                 return True
         return False
 

@@ -28,8 +28,11 @@ class Term:
         self.valid = True
         self._labels = []
         for expression in expressions:
-            requirement = Requirement(expression.get("key", ""), OPERATORS.get(expression.get("operator", ""), "?"),
-                                      tuple(expression.get("values") or ()))
+            requirement = Requirement(
+                expression.get("key", ""),
+                OPERATORS.get(expression.get("operator", ""), "?"),
+                tuple(expression.get("values") or ()),
+            )
             if requirement.op == "?" or requirement.errors():
                 self.valid = False
             else:
@@ -44,7 +47,12 @@ class Term:
                 self._excluded += values
 
     def matches(self, name: str, labels: Mapping[str, str]) -> bool:
-        if self.empty or not self.valid or name in self._excluded or (self.names is not None and name not in self.names):
+        if (
+            self.empty
+            or not self.valid
+            or name in self._excluded
+            or (self.names is not None and name not in self.names)
+        ):
             return False
         return all(matches(labels) for matches in self._labels)
 
@@ -107,6 +115,14 @@ class NodeAffinity(Plugin):
         if self._added and not Required({}, self._added).matches(node):
             return ENFORCED
         return None if required_affinity(pod.template).matches(node) else REFUSED
+
+    def advise(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> str:
+        missing = [
+            f"{key}={value}" for key, value in pod.template.node_selector.items() if node.labels.get(key) != value
+        ]
+        if missing:
+            return f"label the node {', '.join(missing)}, or change nodeSelector"
+        return "label the node so that a term of the required node affinity matches it, or change the affinity"
 
     def _preferred(self, pod: PodInfo) -> list[tuple[int, Term]]:
         key = f"preferred/{id(self)}"

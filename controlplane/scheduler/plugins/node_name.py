@@ -19,3 +19,6 @@ class NodeName(Plugin):
 
     def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
         return REFUSED if pod.node_name and pod.node_name != node.name else None
+
+    def advise(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> str:
+        return f"the Pod names node {pod.node_name}"

@@ -26,6 +26,14 @@ class NodePorts(Plugin):
     def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
         return REFUSED if any(map(node.port_taken, pod.template.host_ports)) else None
 
+    def advise(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> str:
+        taken = [
+            f"{port}/{protocol}"
+            for ip, protocol, port in pod.template.host_ports
+            if node.port_taken((ip, protocol, port))
+        ]
+        return f"free host port {', '.join(taken)}"
+
     @staticmethod
     def _freed(pod: PodInfo, old: Obj | None, new: Obj | None) -> bool:
         if old is None:

@@ -5,8 +5,14 @@ from __future__ import annotations
 from functools import lru_cache
 
 from controlplane.client.base import Obj
-from controlplane.scheduler.events import ASSIGNED_DELETE, ASSIGNED_SCALE_DOWN, NODE_ADD, NODE_ALLOCATABLE, POD_UPDATE
-from controlplane.scheduler.events import EventHint
+from controlplane.scheduler.events import (
+    ASSIGNED_DELETE,
+    ASSIGNED_SCALE_DOWN,
+    NODE_ADD,
+    NODE_ALLOCATABLE,
+    POD_UPDATE,
+    EventHint,
+)
 from controlplane.scheduler.framework import CycleState, Plugin
 from controlplane.scheduler.handle import Handle
 from controlplane.scheduler.node_info import NodeInfo
@@ -18,7 +24,7 @@ from controlplane.scheduler.plugins.allocation import (
     specs,
 )
 from controlplane.scheduler.pod_info import PodInfo, Template
-from controlplane.scheduler.resources import PREFERRED_ORDER, is_scalar
+from controlplane.scheduler.resources import PREFERRED_ORDER, is_scalar, text
 from controlplane.scheduler.status import Code, Status
 
 
@@ -40,17 +46,27 @@ class NodeResourcesFit(Plugin):
         self._score = strategy(args.get("scoringStrategy") or {})
 
     def events_to_register(self) -> tuple[EventHint, ...]:
-        return (EventHint(ASSIGNED_DELETE, self._freed), EventHint(ASSIGNED_SCALE_DOWN),
-                EventHint(NODE_ADD, self._has_room), EventHint(NODE_ALLOCATABLE, self._has_room),
-                EventHint(POD_UPDATE))
+        return (
+            EventHint(ASSIGNED_DELETE, self._freed),
+            EventHint(ASSIGNED_SCALE_DOWN),
+            EventHint(NODE_ADD, self._has_room),
+            EventHint(NODE_ALLOCATABLE, self._has_room),
+            EventHint(POD_UPDATE),
+        )
 
     def _wanted(self, template: Template) -> list[tuple[str, int]]:
         """What is asked for and counted, in the order in which refusals name it."""
         known: list[tuple[str, int]] | None = template.compiled.get("wanted")
         if known is None or self._ignored or self._ignored_groups:
             names = [name for name in PREFERRED_ORDER if template.requests.get(name)]
-            names += [name for name, value in template.requests.items() if is_scalar(name) and value
-                      and name not in self._ignored and name.partition("/")[0] not in self._ignored_groups]
+            names += [
+                name
+                for name, value in template.requests.items()
+                if is_scalar(name)
+                and value
+                and name not in self._ignored
+                and name.partition("/")[0] not in self._ignored_groups
+            ]
             known = template.compiled["wanted"] = [(name, template.requests[name]) for name in names]
         return known
 
@@ -66,6 +82,21 @@ class NodeResourcesFit(Plugin):
                 reasons.append(f"Insufficient {name}")
                 hopeless = hopeless or value > capacity
         return _refused(tuple(reasons), hopeless) if reasons else None
+
+    def advise(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> str:
+        wishes = []
+        slots = node.allocatable.get("pods", 0)
+        if len(node.pods) + 1 > slots:
+            wishes.append(f"remove a Pod: the node takes {slots}")
+        for name, value in self._wanted(pod.template):
+            capacity = node.allocatable.get(name, 0)
+            free = capacity - node.requested.get(name, 0)
+            if value > free:
+                wishes.append(
+                    f"{text(name, value - free)} more {name}: {text(name, value)} asked for, "
+                    f"{text(name, free)} of {text(name, capacity)} free"
+                )
+        return "; ".join(wishes)
 
     def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> int:
         return self._score(pod, node)
@@ -92,8 +123,11 @@ def strategy(args: Obj) -> Score:
     if kind == "RequestedToCapacityRatio":
         shape = (args.get("requestedToCapacityRatio") or {}).get("shape")
         if not shape:
-            raise ValueError("scoringStrategy.requestedToCapacityRatio.shape: Required value: at least one point must "
-                             "be specified")
+            raise ValueError(
+                "scoringStrategy.requestedToCapacityRatio.shape: Required value: at least one point must be specified"
+            )
         return requested_to_capacity_ratio(resources, shape)
-    raise ValueError(f'scoringStrategy.type: Unsupported value: "{kind}": supported values: "LeastAllocated", '
-                     '"MostAllocated", "RequestedToCapacityRatio"')
+    raise ValueError(
+        f'scoringStrategy.type: Unsupported value: "{kind}": supported values: "LeastAllocated", '
+        '"MostAllocated", "RequestedToCapacityRatio"'
+    )

@@ -1,4 +1,4 @@
-"""NodeUnschedulable: nothing new on a cordoned node, except what tolerates that (upstream: plugins/nodeunschedulable)."""
+"""NodeUnschedulable: nothing new on a cordoned node, except what tolerates it (upstream: plugins/nodeunschedulable)."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ class NodeUnschedulable(Plugin):
         if not node.unschedulable or tolerated(pod.template.tolerations, TAINT):
             return None
         return REFUSED
+
+    def advise(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> str:
+        return "uncordon the node"
 
     @staticmethod
     def _opened(pod: PodInfo, old: Obj | None, new: Obj | None) -> bool:

@@ -1,4 +1,4 @@
-"""PodTopologySpread: even numbers of matching Pods over zones, nodes and the like (upstream: plugins/podtopologyspread).
+"""PodTopologySpread: even numbers of matching Pods over zones, nodes and so on (upstream: plugins/podtopologyspread).
 
 What is counted for the Pods of one template is kept from cycle to cycle and brought up to date with the Pods that came
 and went in between.
@@ -70,8 +70,11 @@ class Counts(Follower):
             return
         for constraint, numbers in zip(self.constraints, self.numbers, strict=True):
             domain = node.labels.get(constraint.key)
-            if domain is not None and constraint.selector.matches(pod.labels) and \
-                    constraint.counts_node(self.pod.template, node):
+            if (
+                domain is not None
+                and constraint.selector.matches(pod.labels)
+                and constraint.counts_node(self.pod.template, node)
+            ):
                 numbers[domain] = numbers.get(domain, 0) + delta
 
     def _matches(self, constraint: Constraint, pod: PodInfo) -> bool:
@@ -87,9 +90,11 @@ class PodTopologySpread(Plugin):
         self._kept: dict[tuple[int, str], tuple[int, Counts]] = {}
 
     def events_to_register(self) -> tuple[EventHint, ...]:
-        return (*(EventHint(event, self._pod_matters) for event in (ASSIGNED_ADD, ASSIGNED_DELETE, ASSIGNED_LABEL)),
-                EventHint(POD_LABEL),
-                *(EventHint(event, self._node_matters) for event in (NODE_ADD, NODE_DELETE, NODE_LABEL, NODE_TAINT)))
+        return (
+            *(EventHint(event, self._pod_matters) for event in (ASSIGNED_ADD, ASSIGNED_DELETE, ASSIGNED_LABEL)),
+            EventHint(POD_LABEL),
+            *(EventHint(event, self._node_matters) for event in (NODE_ADD, NODE_DELETE, NODE_LABEL, NODE_TAINT)),
+        )
 
     def _counts(self, pod: PodInfo, constraints: list[Constraint], action: str, all_keys: bool) -> Counts:
         key = (pod.template.id, action)
@@ -144,6 +149,21 @@ class PodTopologySpread(Plugin):
             found.append(status)
         return found
 
+    def advise(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> str:
+        counts: Counts = state[NAME]
+        for constraint, numbers in zip(counts.constraints, counts.numbers, strict=True):
+            domain = node.labels.get(constraint.key)
+            if domain is None:
+                return f"label the node with {constraint.key}"
+            fewest = min(numbers.values(), default=0) if len(numbers) >= constraint.min_domains else 0
+            itself = constraint.selector.matches(pod.labels)
+            if numbers.get(domain, 0) + itself - fewest > constraint.max_skew:
+                return (
+                    f"{constraint.key}={domain} has {numbers.get(domain, 0)} matching Pods and the emptiest domain "
+                    f"{fewest}: more Pods elsewhere first, or a maxSkew above {constraint.max_skew}"
+                )
+        return ""
+
     # Score -----------------------------------------------------------------------------------------------------------
 
     def pre_score(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> Status | None:
@@ -170,8 +190,10 @@ class PodTopologySpread(Plugin):
     def score_nodes(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> list[int]:
         """The weighted number of matching Pods in the node's domains: less is better.  -1 leaves the node out."""
         counts, weights, all_keys = state[NAME + "/score"]
-        columns = [(constraint.key, numbers, weight, constraint.max_skew - 1)
-                   for constraint, numbers, weight in zip(counts.constraints, counts.numbers, weights, strict=True)]
+        columns = [
+            (constraint.key, numbers, weight, constraint.max_skew - 1)
+            for constraint, numbers, weight in zip(counts.constraints, counts.numbers, weights, strict=True)
+        ]
         scores: list[int] = []
         for node in nodes:
             score = 0.0

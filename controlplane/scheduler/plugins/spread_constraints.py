@@ -19,8 +19,11 @@ SYSTEM_DEFAULTS: tuple[Obj, ...] = (
     {"maxSkew": 3, "topologyKey": HOSTNAME, "whenUnsatisfiable": "ScheduleAnyway"},
     {"maxSkew": 5, "topologyKey": "topology.kubernetes.io/zone", "whenUnsatisfiable": "ScheduleAnyway"},
 )
-OWNERS = {"ReplicationController": "replicationcontrollers", "ReplicaSet": "replicasets.apps",
-          "StatefulSet": "statefulsets.apps"}
+OWNERS = {
+    "ReplicationController": "replicationcontrollers",
+    "ReplicaSet": "replicasets.apps",
+    "StatefulSet": "statefulsets.apps",
+}
 
 
 class Constraint(NamedTuple):
@@ -48,8 +51,14 @@ def _parse(constraint: Obj, labels: dict[str, str], selector: Selector | None) -
         own = [Requirement(key, "=", (labels[key],)) for key in constraint.get("matchLabelKeys") or () if key in labels]
         if own:
             selector = Selector((*selector.requirements, *own))
-    return Constraint(constraint["maxSkew"], constraint["topologyKey"], selector, constraint.get("minDomains") or 1,
-                      constraint.get("nodeAffinityPolicy") != "Ignore", constraint.get("nodeTaintsPolicy") == "Honor")
+    return Constraint(
+        constraint["maxSkew"],
+        constraint["topologyKey"],
+        selector,
+        constraint.get("minDomains") or 1,
+        constraint.get("nodeAffinityPolicy") != "Ignore",
+        constraint.get("nodeTaintsPolicy") == "Honor",
+    )
 
 
 class ConstraintSource:

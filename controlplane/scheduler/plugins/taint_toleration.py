@@ -19,8 +19,7 @@ class TaintToleration(Plugin):
     local = True
 
     def events_to_register(self) -> tuple[EventHint, ...]:
-        return (EventHint(NODE_ADD, self._tolerable), EventHint(NODE_TAINT, self._tolerable),
-                EventHint(POD_TOLERATION))
+        return (EventHint(NODE_ADD, self._tolerable), EventHint(NODE_TAINT, self._tolerable), EventHint(POD_TOLERATION))
 
     def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
         if not node.taints or untolerated(pod.template.tolerations, node.taints) is None:
@@ -28,12 +27,20 @@ class TaintToleration(Plugin):
         return REFUSED
 
     def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> int:
-        soft = [toleration for toleration in pod.template.tolerations
-                if toleration.get("effect") in (None, "", "PreferNoSchedule")]
+        soft = [
+            toleration
+            for toleration in pod.template.tolerations
+            if toleration.get("effect") in (None, "", "PreferNoSchedule")
+        ]
         return sum(taint.get("effect") == "PreferNoSchedule" and not tolerated(soft, taint) for taint in node.taints)
 
     def normalize(self, state: CycleState, pod: PodInfo, scores: list[int]) -> list[int]:
         return default_normalize(scores, reverse=True)
+
+    def advise(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> str:
+        taint = untolerated(pod.template.tolerations, node.taints) or {}
+        value = f"={taint['value']}" if taint.get("value") else ""
+        return f"tolerate the taint {taint.get('key', '')}{value}:{taint.get('effect', '')}, or remove it"
 
     @staticmethod
     def _tolerable(pod: PodInfo, old: Obj | None, new: Obj | None) -> bool:

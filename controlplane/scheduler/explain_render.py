@@ -1,0 +1,89 @@
+"""A decision as text and as HTML."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from controlplane.scheduler.explain import Decision
+
+
+def headline(decision: Decision) -> str:
+    if decision.winner:
+        return f"Pod {decision.pod} goes to {decision.winner}: {decision.message}"
+    return f"Pod {decision.pod} was refused: {decision.message}"
+
+
+def _rows(decision: Decision) -> tuple[list[str], list[list[str]]]:
+    """(head, rows): a row for each node, the best first; a column for the filters, each score and the total."""
+    plugins = list(decision.scores)
+    head = ["node", "filters", *(f"{name} ×{decision.scores[name].weight}" for name in plugins)]
+    if plugins:
+        head.append("total")
+    order = sorted(
+        decision.refusals,
+        key=lambda node: (decision.refusals[node] is not None, node != decision.winner, -_total(decision, node)),
+    )
+    rows = []
+    for node in order:
+        status = decision.refusals[node]
+        if status is not None:
+            rows.append([node, f"{status.plugin}: {status.message}"] + [""] * (len(head) - 2))
+            continue
+        row = [node, "passed"]
+        for name in plugins:
+            scores = decision.scores[name]
+            raw, normalized = scores.raw[node], scores.normalized[node]
+            row.append(f"{normalized}" if raw == normalized else f"{normalized} ({raw})")
+        if plugins:
+            row.append(str(decision.total(node)))
+        rows.append(row)
+    return head, rows
+
+
+def _total(decision: Decision, node: str) -> int:
+    return decision.total(node) if decision.scores and decision.refusals[node] is None else 0
+
+
+def text(decision: Decision) -> str:
+    """The table with columns lined up; a raw score stands in brackets where NormalizeScore changed it."""
+    head, rows = _rows(decision)
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    lines = [headline(decision), ""]
+    for row in [head, *rows]:
+        lines.append(
+            "  ".join(
+                cell.ljust(width) if i < 2 else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+        )
+    help = decision.what_would_help()
+    if help:
+        lines += ["", "What would have to change:", *(f"  {line}" for line in help)]
+    return "\n".join(lines)
+
+
+def html(decision: Decision) -> str:
+    """The same as a table for a notebook: the winner in bold, refused nodes in grey."""
+    head, rows = _rows(decision)
+    parts = [
+        f"<p>{escape(headline(decision))}</p>",
+        '<table class="scheduler-decision"><thead><tr>',
+        *(f"<th>{escape(cell)}</th>" for cell in head),
+        "</tr></thead><tbody>",
+    ]
+    for row in rows:
+        style = (
+            ' style="font-weight:bold"'
+            if row[0] == decision.winner
+            else ' style="color:#767676"'
+            if decision.refusals[row[0]] is not None
+            else ""
+        )
+        parts += [f"<tr{style}>", *(f"<td>{escape(cell)}</td>" for cell in row), "</tr>"]
+    parts.append("</tbody></table>")
+    help = decision.what_would_help()
+    if help:
+        parts += ["<p>What would have to change:</p><ul>", *(f"<li>{escape(line)}</li>" for line in help), "</ul>"]
+    return "".join(parts)
