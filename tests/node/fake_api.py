@@ -48,6 +48,7 @@ class FakeApi:
         self.version = 0
         self.uids = 0
         self.watches: list[tuple[Any, ...]] = []
+        self.history: list[tuple[int, str, str, Obj]] = []  # (version, plural, event type, object)
         self.writes: list[tuple[str, str]] = []  # (method, path)
 
     def client(self, user: str = "test") -> FakeClient:
@@ -72,14 +73,20 @@ class FakeApi:
             self.objects.pop(key, None)
         else:
             self.objects[key] = obj
+        self.history.append((self.version, plural, type, obj))
         for watch in list(self.watches):
-            kind, namespace, selector, handler, client = watch
-            if kind == plural and namespace in (None, meta.get("namespace")) and selected(obj, selector):
-                self.loop.call_soon(self._deliver, watch, handler, client, type, obj)
+            self.offer(watch, plural, type, obj)
         return obj
 
+    def offer(self, watch: tuple[Any, ...], plural: str, type: str, obj: Obj) -> None:
+        kind, namespace, selector, handler, client = watch
+        if kind == plural and namespace in (None, obj["metadata"].get("namespace")) and selected(obj, selector):
+            self.loop.call_soon(self._deliver, watch, handler, client, type, obj)
+
     def _deliver(self, watch: tuple[Any, ...], handler: EventHandler, client: FakeClient, type: str, obj: Obj) -> None:
-        if watch in self.watches and not client.is_cut:
+        if watch in self.watches and client.is_cut:
+            self.watches.remove(watch)  # the connection is broken: silent for good, as nobody closes it
+        elif watch in self.watches:
             handler(type, obj)
 
     def create(self, plural: str, obj: Obj) -> Obj:
@@ -169,6 +176,9 @@ class FakeClient(Client):
             raise Disconnected()
         entry = (resource.partition(".")[0], namespace, field_selector, handler, self)
         self.api.watches.append(entry)
+        for version, plural, type, obj in self.api.history:
+            if resource_version and version > int(resource_version):
+                self.api.offer(entry, plural, type, obj)
         return FakeWatch(self.api, entry)
 
     def list_shared(
