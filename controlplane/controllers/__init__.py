@@ -1,9 +1,11 @@
 """The controllers of kube-controller-manager, one file each."""
 
 from controlplane.controllers.base import Controller
+from controlplane.controllers.daemonset import DaemonSetController
 from controlplane.controllers.deployment import DeploymentController
 from controlplane.controllers.endpointslice import EndpointSliceController
 from controlplane.controllers.garbage_collector import GarbageCollector
+from controlplane.controllers.job import JobController
 from controlplane.controllers.manager import ControllerManager, ReconcileError
 from controlplane.controllers.namespace import NamespaceController
 from controlplane.controllers.node_lifecycle import NodeLifecycleController
@@ -18,12 +20,14 @@ DEFAULT_CONTROLLERS: list[type[Controller]] = [
     DeploymentController,
     ReplicaSetController,
     StatefulSetController,
+    JobController,
+    DaemonSetController,
     NodeLifecycleController,
     TaintEvictionController,
 ]
 
 __all__ = [
-    "DEFAULT_CONTROLLERS", "Controller", "ControllerManager", "ReconcileError", "DeploymentController",
-    "EndpointSliceController", "GarbageCollector", "NamespaceController", "NodeLifecycleController",
-    "ReplicaSetController", "StatefulSetController", "TaintEvictionController",
+    "DEFAULT_CONTROLLERS", "Controller", "ControllerManager", "DaemonSetController", "DeploymentController",
+    "EndpointSliceController", "GarbageCollector", "JobController", "NamespaceController", "NodeLifecycleController",
+    "ReconcileError", "ReplicaSetController", "StatefulSetController", "TaintEvictionController",
 ]

@@ -129,8 +129,8 @@ class NodeLifecycleController(Controller):
             health.seen = now
         health.heartbeat, health.lease = heartbeat, renewed
         before = observed["status"] if observed is not None else ""
-        # upstream asks whether the grace period is over a little later each round, since a round takes time: at the tenth
-        # round it is.  Virtual rounds take none, so the round that falls on the end of the period counts.
+        # Upstream asks whether the grace period is over a little later each round, since a round takes time: at the
+        # tenth round it is.  Virtual rounds take none, so the round that falls on the end of the period counts.
         if now >= health.seen + (GRACE if observed is not None else STARTUP_GRACE) - CLOCK_TOLERANCE:
             node = self._mark_silent(node)
         ready = (condition(node, "Ready") or {}).get("status", "")
