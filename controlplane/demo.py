@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
 
 from controlplane.cluster import Cluster
@@ -20,7 +19,7 @@ Out = Callable[[str], object]
 
 HOST = "shop.example"
 URL = f"http://{HOST}/"
-APP = Path(str(files("controlplane") / "data" / "app.json"))
+APP = Path(__file__).parent / "data" / "app.json"
 RATE = 100.0  # requests a second under continuous load
 BAR = 40  # characters of the longest bar
 
@@ -163,8 +162,8 @@ def run(seed: int = 0, out: Out = print) -> Cluster:
     failures = [at - 1.0 for at, _ in loss.load.tally.failures]  # the power failed 1 s after the load began
     if failures:
         out(
-            f"   {len(failures)} of {loss.load.tally.sent} requests failed, the first after {failures[0]:.1f} s, the last "
-            f"after {failures[-1]:.1f} s: none once the endpoints had caught up\n"
+            f"   {len(failures)} of {loss.load.tally.sent} requests failed, the first after {failures[0]:.1f} s and "
+            f"the last after {failures[-1]:.1f} s: none once the endpoints had caught up\n"
         )
     else:
         out(f"   none of {loss.load.tally.sent} requests failed\n")
