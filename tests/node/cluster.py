@@ -26,7 +26,12 @@ class Node:
         self.images.add("instant:v1", INSTANT)
         self.runtime = SimulatedRuntime(self.loop, "a", images=self.images)
         self.kubelet = Kubelet(
-            self.loop, self.client, "a", runtime=self.runtime, capacity=capacity, pod_cidr="10.244.1.0/24",
+            self.loop,
+            self.client,
+            "a",
+            runtime=self.runtime,
+            capacity=capacity,
+            pod_cidr="10.244.1.0/24",
             address="192.168.0.2",
         )
         self.kubelet.start()

@@ -100,17 +100,25 @@ def test_a_partition_changes_nothing_on_the_node_and_is_made_good_afterwards() -
     assert node.process().listens(80)
     pod = node.pod()
     not_ready = [{**c, "status": "False"} if c["type"] == "Ready" else c for c in pod["status"]["conditions"]]
-    node.api.store("pods", {**pod, "metadata": {**pod["metadata"]}, "status": {**pod["status"], "conditions": not_ready}},
-                   "MODIFIED")
+    node.api.store(
+        "pods",
+        {**pod, "metadata": {**pod["metadata"]}, "status": {**pod["status"], "conditions": not_ready}},
+        "MODIFIED",
+    )
     obj = node.node()
     unknown = [{**c, "status": "Unknown"} for c in obj["status"]["conditions"]]
-    node.api.store("nodes", {**obj, "metadata": {**obj["metadata"]}, "status": {**obj["status"], "conditions": unknown}},
-                   "MODIFIED")
+    node.api.store(
+        "nodes",
+        {**obj, "metadata": {**obj["metadata"]}, "status": {**obj["status"], "conditions": unknown}},
+        "MODIFIED",
+    )
     node.client.is_cut = False
     node.run(45)
     assert node.phase("job") == "Succeeded"
     assert lease_age(node) < 11
-    assert all(c["status"] == ("True" if c["type"] == "Ready" else "False") for c in node.node()["status"]["conditions"])
+    assert all(
+        c["status"] == ("True" if c["type"] == "Ready" else "False") for c in node.node()["status"]["conditions"]
+    )
     node.run(600)  # this stand-in's watches are silent after a cut: the next one brings the news
     assert node.ready()
 
@@ -127,8 +135,10 @@ def test_a_kubelet_waits_for_the_api_server() -> None:
     assert node.ready()
 
 
-@given(st.lists(st.sampled_from(["add", "delete", "crash", "cut", "heal", "kill", "stop", "start", "wait"]), max_size=25),
-       st.integers(0, 3))
+@given(
+    st.lists(st.sampled_from(["add", "delete", "crash", "cut", "heal", "kill", "stop", "start", "wait"]), max_size=25),
+    st.integers(0, 3),
+)
 @settings(max_examples=150, deadline=None)
 def test_whatever_happens_the_node_settles_in_what_the_api_asks_for(steps: list[str], seed: int) -> None:
     node = Node(seed)

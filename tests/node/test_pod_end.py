@@ -1,9 +1,10 @@
 """How Pods end: deletion with its grace, hooks, force, and what a node does about Pods that are gone."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.node.cluster import INSTANT, Node
-from dataclasses import replace
 
 
 def gone_after(node: Node, name: str = "p", most: float = 120) -> float:
@@ -103,8 +104,11 @@ def test_prestop_runs_before_sigterm(hook: dict[str, object]) -> None:
 
 def test_prestop_may_use_up_the_grace_period() -> None:
     node = Node()
-    node.add(terminationGracePeriodSeconds=10, image="app:stubborn",
-             container={"lifecycle": {"preStop": {"sleep": {"seconds": 60}}}})
+    node.add(
+        terminationGracePeriodSeconds=10,
+        image="app:stubborn",
+        container={"lifecycle": {"preStop": {"sleep": {"seconds": 60}}}},
+    )
     node.run(5)
     node.api.delete_pod("p")
     assert 12 <= gone_after(node) < 13, "10 s of hook, and 2 s more after SIGTERM"
@@ -112,8 +116,11 @@ def test_prestop_may_use_up_the_grace_period() -> None:
 
 def test_a_hook_that_fails() -> None:
     node = Node()
-    node.add(container={"lifecycle": {"preStop": {"exec": {"command": ["false"]}},
-                                      "postStart": {"exec": {"command": ["true"]}}}})
+    node.add(
+        container={
+            "lifecycle": {"preStop": {"exec": {"command": ["false"]}}, "postStart": {"exec": {"command": ["true"]}}}
+        }
+    )
     node.run(5)
     node.api.delete_pod("p")
     node.run(10)

@@ -15,7 +15,8 @@ def test_a_pod_becomes_running_and_ready() -> None:
     status = node.pod()["status"]
     assert status["phase"] == "Running"
     assert {c["type"]: c["status"] for c in status["conditions"]} == dict.fromkeys(
-        ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"), "True")
+        ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled"), "True"
+    )
     assert status["podIP"] == "10.244.1.2" and status["hostIP"] == "192.168.0.2"
     row = node.container()
     assert row["ready"] and row["started"] and row["restartCount"] == 0 and "running" in row["state"]
@@ -66,8 +67,14 @@ def test_every_pod_has_an_address_of_its_own() -> None:
 
 @pytest.mark.parametrize(
     ("policy", "code", "phase", "restarts"),
-    [("Always", 0, "Running", True), ("Always", 3, "Running", True), ("OnFailure", 0, "Succeeded", False),
-     ("OnFailure", 3, "Running", True), ("Never", 0, "Succeeded", False), ("Never", 3, "Failed", False)],
+    [
+        ("Always", 0, "Running", True),
+        ("Always", 3, "Running", True),
+        ("OnFailure", 0, "Succeeded", False),
+        ("OnFailure", 3, "Running", True),
+        ("Never", 0, "Succeeded", False),
+        ("Never", 3, "Failed", False),
+    ],
 )
 def test_restart_policies(policy: str, code: int, phase: str, restarts: bool) -> None:
     node = Node()
@@ -207,8 +214,11 @@ def test_a_container_may_have_restart_rules_of_its_own() -> None:
     node = Node()
     rules = [{"action": "Restart", "exitCodes": {"operator": "In", "values": [42]}}]
     for name, code in (("known", 42), ("other", 1)):
-        node.add(name, restartPolicy="Never", container={
-            "command": ["sh", "-c", f"exit {code}"], "restartPolicy": "Never", "restartPolicyRules": rules})
+        node.add(
+            name,
+            restartPolicy="Never",
+            container={"command": ["sh", "-c", f"exit {code}"], "restartPolicy": "Never", "restartPolicyRules": rules},
+        )
     node.run(30)
     assert node.container("known")["restartCount"] > 0 and node.phase("known") == "Running"
     assert node.container("other")["restartCount"] == 0 and node.phase("other") == "Failed"
@@ -246,7 +256,8 @@ def test_a_pod_that_does_not_fit_is_rejected() -> None:
     status = node.pod("two")["status"]
     assert (status["phase"], status["reason"]) == ("Failed", "OutOfcpu")
     assert status["message"] == (
-        "Pod was rejected: Node didn't have enough resource: cpu, requested: 600, used: 600, capacity: 1000")
+        "Pod was rejected: Node didn't have enough resource: cpu, requested: 600, used: 600, capacity: 1000"
+    )
     node.api.delete_pod("one")
     node.run(10)
     node.add("three", container=half)
