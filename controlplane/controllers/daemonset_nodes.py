@@ -87,9 +87,10 @@ def _holds(requirement: dict[str, Any], value: str | None) -> bool:
     if op == "NotIn":
         return bool(value not in values)
     if op in ("Exists", "DoesNotExist"):
-        return (value is not None) == (op == "Exists")
+        return bool((value is not None) == (op == "Exists"))
     try:
-        number, bound = int(value or ""), int(values[0])
+        number: int = int(value or "")
+        bound: int = int(values[0])
     except (ValueError, IndexError):
         return False
     return bool(number > bound if op == "Gt" else number < bound)
