@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from controlplane.apiserver import decoding, eviction, presenting, scale, verbs
+from controlplane.apiserver import decoding, eviction, presenting, scale, tokens, verbs
 from controlplane.apiserver.api import Response
+from controlplane.apiserver.defaults import apply as apply_defaults
 from controlplane.apiserver.errors import conflict, invalid, not_found
-from controlplane.apiserver.fields import required
+from controlplane.apiserver.fields import forbidden, go_quote, required
 from controlplane.apiserver.negotiation import negotiate
 from controlplane.apiserver.options import write_options
+from controlplane.apiserver.patching import patched
 from controlplane.apiserver.registry import Call, Written
 from controlplane.clock import rfc3339
 
@@ -36,6 +38,7 @@ def table() -> dict[Key, Handler]:
         ("", "pods", "ephemeralcontainers"): ephemeral_containers,
         ("", "pods", "resize"): main,
         ("", "namespaces", "finalize"): finalize,
+        ("", "serviceaccounts", "token"): tokens.request,
     }
 
 
@@ -136,10 +139,10 @@ def ephemeral_containers(server: ApiServer, call: Call, verb: str) -> Response:
         wanted = decoding.read_object(
             call.request, server.custom, info.api_version, info.kind, call.options.validation, call.warnings
         )
-        verbs.apply_defaults(info.api_version, info.kind, wanted)
+        apply_defaults(info.api_version, info.kind, wanted)
         change: Callable[[Obj], Obj] = lambda pod: wanted  # noqa: E731
     else:
-        change = verbs.patched(server, call, False).apply
+        change = patched(server, call, False).apply
 
     def add(pod: Obj) -> Obj:
         containers = (change(pod).get("spec") or {}).get("ephemeralContainers") or []
@@ -150,10 +153,9 @@ def ephemeral_containers(server: ApiServer, call: Call, verb: str) -> Response:
                 "Pod",
                 call.name,
                 [
-                    verbs.fields.forbidden(
+                    forbidden(
                         "spec.ephemeralContainers",
-                        "existing ephemeral containers "
-                        f"{verbs.fields.go_quote(before[0]['name'])} may not be changed\n",
+                        f"existing ephemeral containers {go_quote(before[0]['name'])} may not be changed\n",
                     )
                 ],
             )

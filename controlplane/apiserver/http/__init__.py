@@ -4,6 +4,6 @@
 thread.  HTTP itself is uvicorn's; *Note*: it speaks HTTP/1.1, where the real API server also speaks HTTP/2.
 """
 
-from controlplane.apiserver.http.front import serve
+from controlplane.apiserver.http.front import make_token, serve
 
-__all__ = ["serve"]
+__all__ = ["make_token", "serve"]

@@ -52,7 +52,10 @@ async def serve(
     authority = tls.Authority()
     server.address = address
     driver = Driver(loop)
-    app = App(server, Authenticator(token, lambda token: None), driver)
+    authenticator = Authenticator(token, server.tokens.check)
+    server.authenticators.insert(0, authenticator.token)
+    server.tokens.key = secrets.token_bytes(32)  # the seed's own could be guessed
+    app = App(server, authenticator, driver)
     front = _Server(
         uvicorn.Config(
             app,
