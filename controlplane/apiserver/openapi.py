@@ -140,7 +140,7 @@ def components(registry: ResourceRegistry, custom: CustomTypes, infos: list[Reso
 
 def _custom_schemas(info: ResourceInfo, custom: CustomTypes) -> dict[str, Obj]:
     name, list_name = _name(info, info.kind), _name(info, info.list_kind)
-    schema: Obj = custom.type_of(info.api_version, info.kind).open_api()
+    schema: Obj = custom.type_of(info.api_version, info.kind).published()
     kind = {"group": info.group, "kind": info.kind, "version": info.version}
     items = {"type": "array", "items": {"allOf": [{"$ref": REF + name}]}}
     listing = {

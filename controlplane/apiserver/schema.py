@@ -13,13 +13,12 @@ import gzip
 import json
 from functools import cache, cached_property
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Any
 
 from controlplane.apiserver.codec import DecodeError
 from controlplane.apiserver.schema_decode import Decoder, Mismatch, compile_type, zero
 
 Obj = dict[str, Any]
-Validation = Literal["Strict", "Warn", "Ignore"]
 
 # The kinds of values that JSON and protobuf have to tell apart.
 PLAIN_KINDS: dict[str, str] = {
@@ -152,9 +151,10 @@ class Type:
         """What Go writes for a value that was never set."""
         return zero(self)
 
-    def decode(self, obj: Any, mode: Validation = "Ignore", old: Any = None) -> tuple[Any, list[str]]:
+    def decode(self, obj: Any, mode: str = "Ignore", old: Any = None) -> tuple[Any, list[str]]:
         """(the value as the API server would store it, what fieldValidation has to say of it).
 
+        `mode` is "Strict", "Warn" or "Ignore"; only for the last nothing is said.
         A value of the wrong type raises DecodeError, in Go's words.  `old` is the result of an earlier decode: parts
         of `obj` that are the very same objects as in it are taken as they are.  Nothing else is shared with `obj`.
         """
