@@ -89,7 +89,7 @@ class NodeRules:
         self.table: Table = {}
         self._rng: random.Random | None = None
         self._turns: dict[tuple[str, str], int] = {}
-        self._sticky: dict[tuple[str, str, str], tuple[Backend, float]] = {}  # (service, port, client) -> until when
+        self._sticky: dict[tuple[str, str, str], tuple[tuple[str, int], float]] = {}  # -> address, until when
 
     def route(self, ip: str, port: int, client: str) -> tuple[str, int] | str | None:
         """Where a connection to `ip`:`port` goes: (address, port), or why it fails, or None if no rule is about it.
@@ -103,31 +103,32 @@ class NodeRules:
         choice = rule.candidates(self.node, self.zone, external)
         if not choice:
             return TIMED_OUT if (rule.external_local if external else rule.internal_local) else REFUSED
-        backend = self._stay(rule, choice, client) if rule.affinity else self._choose(rule, choice)
-        return backend.ip, backend.port
+        return self._stay(rule, choice, client) if rule.affinity else self._choose(rule, choice)
 
     def has_local(self, ip: str, port: int) -> bool:
         """The answer of a Service's healthCheckNodePort: has this node an endpoint of its own for it?"""
         target = self.table.get((ip, port))
         return target is not None and any(b.node == self.node for b in target.rule.ready)
 
-    def _choose(self, rule: PortRule, choice: tuple[Backend, ...]) -> Backend:
+    def _choose(self, rule: PortRule, choice: tuple[Backend, ...]) -> tuple[str, int]:
         if self.mode == "random":
             if self._rng is None:
                 self._rng = self.loop.rng(f"kube-proxy/{self.node}")
-            return choice[int(self._rng.random() * len(choice))]
-        key = (rule.service, rule.port)
-        turn = self._turns[key] = self._turns.get(key, -1) + 1
-        return choice[turn % len(choice)]
+            backend = choice[int(self._rng.random() * len(choice))]
+        else:
+            key = (rule.service, rule.port)
+            turn = self._turns[key] = self._turns.get(key, -1) + 1
+            backend = choice[turn % len(choice)]
+        return backend.ip, backend.port
 
-    def _stay(self, rule: PortRule, choice: tuple[Backend, ...], client: str) -> Backend:
+    def _stay(self, rule: PortRule, choice: tuple[Backend, ...], client: str) -> tuple[str, int]:
         """sessionAffinity: ClientIP."""
         key, now = (rule.service, rule.port, client), self.loop.now()
-        backend, until = self._sticky.get(key, (None, 0.0))
-        if backend is None or until < now or backend not in choice:
-            backend = self._choose(rule, choice)
-        self._sticky[key] = (backend, now + rule.affinity)
-        return backend
+        address, until = self._sticky.get(key, (("", 0), 0.0))
+        if until < now or not any((b.ip, b.port) == address for b in choice):
+            address = self._choose(rule, choice)
+        self._sticky[key] = (address, now + rule.affinity)
+        return address
 
 
 def service_rules(service: Obj, slices: Iterable[Obj]) -> dict[tuple[str, int], Target]:

@@ -1,5 +1,6 @@
 """From Pending to Running and on: what a kubelet makes of a Pod."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -99,7 +100,7 @@ def test_crash_loop_backs_off_from_10_seconds_to_5_minutes() -> None:
             at = parse_time(state["running"]["startedAt"])
             if not starts or at != starts[-1]:
                 starts.append(at)
-    gaps = [round(b - a) for a, b in zip(starts, starts[1:], strict=False)]
+    gaps = [round(b - a) for a, b in pairwise(starts)]
     expected = [2, 12, 22, 42, 82, 162, 302, 302]
     assert all(abs(gap - want) <= 2 for gap, want in zip(gaps, expected, strict=False)), gaps
     assert any(e.startswith("BackOff: Back-off restarting failed container c in pod p_default(") for e in node.events())

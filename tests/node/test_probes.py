@@ -16,7 +16,7 @@ HTTP = {"httpGet": {"path": "/healthz", "port": 8080}}
 
 
 class Recorder:
-    """The owner of a prober, and the application: healthy in second i if `health[i]`, and from then on as at the end."""
+    """The owner of a prober, and the application: healthy in second i if `health[i]`, the last one for ever."""
 
     def __init__(self, loop: Loop, health: list[bool]) -> None:
         self.loop = loop
