@@ -103,7 +103,7 @@ class Cluster:
 
     - `seed` decides everything that is random: names, uids, ties.  The same seed gives the same run.
     - `clock` "virtual" lets time pass only in `run_for`, `run_until` and `step`; "wall" is the computer's clock.
-    - `scheduler`, `ingress` and `load_balancer` take a part's class, any function `(loop, client) -> part`, or None for none.
+    - `scheduler`, `ingress` and `load_balancer` take a part's class, a function `(loop, client) -> part`, or None.
     - `controllers` takes a list of Controller classes, a function as above, or None.
     - `store` is any state store with etcd's interface, an in-memory one if not given.
     - `capacity` is each node's: {"cpu": "4", "memory": "8Gi", "pods": "110"}.
@@ -353,6 +353,9 @@ class Cluster:
 
     def __str__(self) -> str:
         return self.picture()
+
+    def __repr__(self) -> str:
+        return f"<Cluster of {len(self.machines)} nodes, seed {self.seed}, after {self.elapsed:.1f} s>"
 
     def _repr_html_(self) -> str:
         return picture.html(picture.scene(self.client))
