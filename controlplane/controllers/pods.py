@@ -102,6 +102,7 @@ def deletion_order(pods: Objs, related: Objs, now: float) -> Objs:
             _age_rank(ready_for) if is_up else 0,
             -restarts(pod),
             _age_rank(now - parse_time(meta["creationTimestamp"])),
+            node,  # upstream leaves what is left to chance, which here would have to be seeded: any rule will do
             meta.get("uid", ""),
         )
 
