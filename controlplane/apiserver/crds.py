@@ -8,13 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from controlplane.apiserver import schema
+from controlplane.apiserver.crd_status import status_of
 from controlplane.apiserver.decoding import KindType
 from controlplane.apiserver.resources import ALL_VERBS, ResourceInfo, Subresource
+from controlplane.apiserver.watch_cache import Entry
 
 if TYPE_CHECKING:
     from controlplane.apiserver.server import ApiServer
 
 Obj = dict[str, Any]
+
+DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
 
 
 class CustomResources:
@@ -25,6 +29,7 @@ class CustomResources:
         self._types: dict[tuple[str, str], KindType] = {}
         self._columns: dict[tuple[str, str], list[Obj]] = {}
         self._served: dict[str, list[ResourceInfo]] = {}  # by the definition's name
+        self._specs: dict[str, Obj] = {}
 
     def type_of(self, api_version: str, kind: str) -> KindType | None:
         """How to decode a kind; None for one that has no schema."""
@@ -37,37 +42,59 @@ class CustomResources:
         """The additionalPrinterColumns of a custom resource; None for a built-in one."""
         return self._columns.get((info.api_version, info.kind), []) if info.custom else None
 
-    def defined(self, crd: Obj) -> None:
-        """Serve what a definition that was just written declares, once its names are accepted."""
+    def defined(self, info: ResourceInfo, entry: Entry) -> None:
+        """A definition was written: say in its status whether its names are free, and serve it if they are."""
+        crd = entry.obj
+        storage = self.server.registry(info).storage
+        status = status_of(crd, self.server.read_all(DEFINITIONS), self.server.now())
+        if status != crd.get("status"):
+            written = storage.replace(entry, {**crd, "status": status})
+            assert written is not None  # nobody writes in between: we are within a write
+            crd = written.obj
+        if _is_established(crd):
+            self._serve(crd)
+
+    def load(self) -> None:
+        """Serve the definitions that are in the store already."""
+        for crd in self.server.read_all(DEFINITIONS):
+            if _is_established(crd):
+                self._serve(crd)
+
+    def _serve(self, crd: Obj) -> None:
         name = crd["metadata"]["name"]
-        if not _is_established(crd):
+        if self._specs.get(name) == crd["spec"]:
             return
-        before = {info.api_version for info in self._served.get(name, ())}
-        infos = [_info(crd, version) for version in crd["spec"]["versions"] if version.get("served")]
-        for info in self._served.get(name, ()):
+        self._specs[name] = crd["spec"]
+        before = {info.api_version: info for info in self._served.get(name, ())}
+        versions = [version for version in crd["spec"]["versions"] if version.get("served")]
+        infos = [_info(crd, version) for version in versions]
+        for info in before.values():
             if info.api_version not in {new.api_version for new in infos}:
-                self.server.resources.remove(info)
-                self.server.forget(info)
+                self._withdraw(info)
         self._served[name] = infos
-        for info, version in zip(infos, (v for v in crd["spec"]["versions"] if v.get("served")), strict=True):
+        for info, version in zip(infos, versions, strict=True):
             from controlplane.apiserver import crd_schema  # loaded with the first definition
 
             self._types[info.api_version, info.kind] = crd_schema.CustomType(crd, version["name"])
             self._columns[info.api_version, info.kind] = version.get("additionalPrinterColumns") or []
+            if info.api_version in before:  # its schema may have changed: watches end, clients look again
+                self.server.forget(before[info.api_version])
             self.server.resources.add(info)
-            if info.api_version in before:  # the schema may have changed: the registry keeps its objects
-                self.server.registry(info).renew(info)
+
+    def _withdraw(self, info: ResourceInfo) -> None:
+        self.server.resources.remove(info)
+        self.server.forget(info)
+        self._types.pop((info.api_version, info.kind), None)
+        self._columns.pop((info.api_version, info.kind), None)
 
     def undefined(self, crd: Obj) -> None:
         """A definition is gone: so are its objects."""
+        self._specs.pop(crd["metadata"]["name"], None)
         for info in self._served.pop(crd["metadata"]["name"], ()):
             registry = self.server.registry(info)
             for entry in list(registry.storage.cache.entries.values()):
                 registry.storage.remove(entry)
-            self.server.resources.remove(info)
-            self.server.forget(info)
-            self._types.pop((info.api_version, info.kind), None)
-            self._columns.pop((info.api_version, info.kind), None)
+            self._withdraw(info)
 
 
 def _is_established(crd: Obj) -> bool:

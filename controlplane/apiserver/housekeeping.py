@@ -81,7 +81,7 @@ class Housekeeping:
         elif info.plural == "services" and not info.group:
             self._take(entry)
         elif info.plural == "customresourcedefinitions":
-            self.server.custom.defined(entry.obj)
+            self.server.custom.defined(info, entry)
 
     def removed(self, info: ResourceInfo, entry: Entry) -> None:
         if info.plural == "services" and not info.group:

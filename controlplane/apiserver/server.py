@@ -76,6 +76,7 @@ class ApiServer:
         self._rng: random.Random = loop.rng("apiserver/allocators")
         self.housekeeping = Housekeeping(self)
         bootstrap.create(self)
+        self.custom.load()
 
     # The request path -----------------------------------------------------------------------------------------------
 
