@@ -82,6 +82,8 @@ def test_the_map_runs_in_a_browser(lab: str) -> None:
         page.wait_for_function(
             "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'", timeout=60_000
         )
+        page.evaluate("window.jupyterapp.shell.currentWidget.content.scrollToItem(0)")
+        page.locator(".jp-OutputArea figure").first.wait_for()
         page.screenshot(path=SCREENSHOTS / "lab.png")
         assert page.locator("[data-mime-type='application/vnd.jupyter.error']").count() == 0
         browser.close()
