@@ -167,12 +167,17 @@ def key_element(keys: dict[str, Any]) -> str:
         (name, value), *_ = keys.items()
         if isinstance(value, str):
             return _one_key(name, value)
-    return "k:" + go_json(keys)
+    return "k:" + go_json({name: _number(value) for name, value in keys.items()})
 
 
 def value_element(value: Any) -> str:
     """This item of a set."""
-    return "v:" + go_json(value)
+    return "v:" + go_json(_number(value))
+
+
+def _number(value: Any) -> Any:
+    """Go writes 2.0 as 2."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def path_text(path: Path) -> str:
