@@ -5,16 +5,18 @@ from __future__ import annotations
 import copy
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controlplane.apiserver.codec import DecodeError, decode_noting_duplicates
-from controlplane.apiserver.schema import kinds_of, named, type_of
+from controlplane.apiserver.schema import kinds_of, named
+from controlplane.apiserver.schema import type_of as found_type
 from controlplane.quantity import WRONG_FORMAT
 
-POD = {
+POD: dict[str, Any] = {
     "apiVersion": "v1",
     "kind": "Pod",
     "metadata": {"name": "p", "labels": {"a": "b"}},
@@ -33,6 +35,10 @@ POD = {
 RECORDED = json.loads((Path(__file__).parent / "recorded_objects.json").read_text())
 
 
+def type_of(api_version: str, kind: str) -> Any:
+    return found_type(api_version, kind)
+
+
 def decode(obj, mode="Strict", old=None):
     return type_of(obj["apiVersion"], obj["kind"]).decode(obj, mode, old)
 
@@ -40,7 +46,7 @@ def decode(obj, mode="Strict", old=None):
 def changed(path, value):
     """POD with another value at `path`."""
     pod = copy.deepcopy(POD)
-    at = pod
+    at: Any = pod
     for key in path[:-1]:
         at = at[key]
     at[path[-1]] = value
@@ -289,7 +295,7 @@ def test_definitions_of_custom_resources_keep_their_schemas():
 
 
 def test_a_schema_that_goes_deeper_than_any_is_refused_politely():
-    schema = {"type": "object"}
+    schema: dict[str, Any] = {"type": "object"}
     for _ in range(2000):
         schema = {"type": "object", "properties": {"a": schema}}
     with pytest.raises(DecodeError):
