@@ -14,6 +14,7 @@ from controlplane.apiserver.resources import ALL_VERBS, ResourceInfo, Subresourc
 from controlplane.apiserver.watch_cache import Entry
 
 if TYPE_CHECKING:
+    from controlplane.apiserver.crd_schema import CustomType
     from controlplane.apiserver.server import ApiServer
 
 Obj = dict[str, Any]
@@ -26,7 +27,7 @@ class CustomResources:
 
     def __init__(self, server: ApiServer) -> None:
         self.server = server
-        self._types: dict[tuple[str, str], KindType] = {}
+        self._types: dict[tuple[str, str], CustomType] = {}
         self._columns: dict[tuple[str, str], list[Obj]] = {}
         self._served: dict[str, list[ResourceInfo]] = {}  # by the definition's name
         self._specs: dict[str, Obj] = {}
@@ -34,6 +35,10 @@ class CustomResources:
     def type_of(self, api_version: str, kind: str) -> KindType | None:
         """How to decode a kind; None for one that has no schema."""
         return self._types.get((api_version, kind)) or schema.type_of(api_version, kind)
+
+    def custom_type(self, api_version: str, kind: str) -> CustomType | None:
+        """The schema of a custom kind."""
+        return self._types.get((api_version, kind))
 
     def is_registered(self, api_version: str, kind: str) -> bool:
         return self.type_of(api_version, kind) is not None

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from controlplane.apiserver import errors, fields, selectors
 from controlplane.apiserver.admission.chain import Attributes
 from controlplane.apiserver.api import Request, UserInfo
+from controlplane.apiserver.crd_strategy import CustomStrategy
 from controlplane.apiserver.options import DEFAULT_WRITE, ListOptions, WriteOptions
 from controlplane.apiserver.resources import ResourceInfo
 from controlplane.apiserver.storage import Page, Storage
-from controlplane.apiserver.strategies import Strategy, custom
+from controlplane.apiserver.strategies import Strategy
 from controlplane.apiserver.strategies.table import STRATEGIES
 from controlplane.apiserver.watch_cache import Entry, WatchStream
 from controlplane.clock import rfc3339
@@ -68,10 +69,14 @@ class Registry:
     def __init__(self, server: ApiServer, info: ResourceInfo) -> None:
         self.server = server
         self.info = info
-        self.strategy: Strategy = STRATEGIES.get((info.group, info.kind)) or custom(
-            info.kind, info.namespaced, "status" in info.subresources
+        self.strategy: Strategy
+        if info.custom:
+            self.strategy = CustomStrategy(info, server.custom.custom_type(info.api_version, info.kind))
+        else:
+            self.strategy = STRATEGIES.get((info.group, info.kind)) or Strategy(info.kind, namespaced=info.namespaced)
+        triggers: dict[str, Callable[[Obj], str]] = (
+            {"spec.nodeName": _node_name} if info.plural == "pods" and not info.group else {}
         )
-        triggers = {"spec.nodeName": _node_name} if info.plural == "pods" and not info.group else {}
         self.storage = Storage(info, server.store, server.loop.now, triggers)
         self._rng = server.loop.rng(f"apiserver/{info.plural}.{info.group}")
 
