@@ -2,7 +2,8 @@
 
 kubectl needs them to validate, to explain, and to know how the lists of a kind merge.  The documents are made when
 first asked for, and again when a definition changes.
-*Note*: every answer is JSON; /openapi/v2 has the definitions without the paths, and no protobuf form.
+*Note*: every answer is JSON; /openapi/v2 has the definitions without the paths.  Its protobuf form, which kubectl asks
+for when /openapi/v3 does not have a kind yet, has no definitions at all: kubectl then leaves the checking to the server.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ Obj = dict[str, Any]
 
 JSON = "application/json"
 VERSION = "v1.36.0"
+PROTOBUF = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+# openapi.v2.Document: swagger "2.0" (1), info (2) with a title (1) and a version (2), no paths (8)
+EMPTY_SWAGGER = b"\x0a\x032.0\x12\x15\x0a\x0aKubernetes\x12\x07v1.36.0\x42\x00"
 
 
 class CustomTypes(Protocol):
@@ -36,6 +40,8 @@ def handle(registry: ResourceRegistry, custom: CustomTypes, parts: list[str], re
     if not parts or parts[0] not in ("v2", "v3") or (parts[0] == "v2" and len(parts) > 1):
         return None
     accept = request.headers.get("accept", "") or "*/*"
+    if parts[0] == "v2" and PROTOBUF in accept:
+        return Response(200, EMPTY_SWAGGER, content_type=PROTOBUF)
     if not any(media in accept for media in (JSON, "*/*", "application/*")):
         raise errors.not_acceptable((JSON,))
     where = "/".join(parts)
