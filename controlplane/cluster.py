@@ -349,7 +349,14 @@ class Cluster:
 
     def picture(self) -> str:
         """The cluster as text."""
-        return picture.text(picture.scene(self.client))
+        return picture.text(self._scene())
+
+    def _scene(self) -> picture.Scene:
+        names = {"scheduler": "scheduler", "controllers": "controller manager"}
+        return picture.scene(self.client, [names[part] for part in self.parts if part in names])
+
+    def __repr__(self) -> str:
+        return f"Cluster(nodes={len(self.machines)}, seed={self.seed})"
 
     def __str__(self) -> str:
         return self.picture()
@@ -358,7 +365,7 @@ class Cluster:
         return f"<Cluster of {len(self.machines)} nodes, seed {self.seed}, after {self.elapsed:.1f} s>"
 
     def _repr_html_(self) -> str:
-        return picture.html(picture.scene(self.client))
+        return picture.html(self._scene())
 
 
 def node_names(count: int) -> list[str]:

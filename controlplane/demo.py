@@ -65,14 +65,17 @@ class NodeLoss:
         self.node = node
         self.timeline: list[tuple[float, str]] = []  # (seconds since the power failed, what the cluster looks like)
         self.load = Load(cluster.loop, cluster.network, URL, RATE / 10)
+        self.began = 0.0
 
     def run(self, seconds: float = 420.0) -> NodeLoss:
-        """Cut the power and watch for `seconds`, looking every half second."""
+        """Cut the power right after a heartbeat and watch for `seconds`, looking every half second."""
         cluster = self.cluster
         self.load.start()
-        cluster.run_for(1)
+        before = self._heartbeat()
+        cluster.run_until(lambda client: self._heartbeat() != before, timeout="1m")
         cluster.kill_node(self.node)
         began, last = cluster.loop.now(), ""
+        self.began = began
         while cluster.loop.now() - began < seconds:
             seen = self._look()
             if seen != last:
@@ -82,6 +85,15 @@ class NodeLoss:
         self.load.stop()
         cluster.run_for(40)
         return self
+
+    def failures(self) -> list[float]:
+        """When requests failed, in seconds since the power did."""
+        return [self.load.tally.started + at - self.began for at, _ in self.load.tally.failures]
+
+    def _heartbeat(self) -> str:
+        """When the kubelet last renewed its Lease."""
+        lease = self.cluster.client.get("leases", self.node, "kube-node-lease")
+        return str(lease["spec"].get("renewTime"))
 
     def _look(self) -> str:
         client = self.cluster.client
@@ -159,7 +171,7 @@ def run(seed: int = 0, out: Out = print) -> Cluster:
     loss = NodeLoss(cluster).run()
     for at, seen in loss.timeline:
         out(f"  {at:6.1f} s  {seen}")
-    failures = [at - 1.0 for at, _ in loss.load.tally.failures]  # the power failed 1 s after the load began
+    failures = loss.failures()
     if failures:
         out(
             f"   {len(failures)} of {loss.load.tally.sent} requests failed, the first after {failures[0]:.1f} s and "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
@@ -46,7 +47,7 @@ class Scene:
     pending: list[PodShown]
     services: list[str]
     ingresses: list[str]
-    revision: str
+    brain: str  # the control plane's parts
 
 
 MARKS = {"ready": "●", "waiting": "○", "failed": "✗", "lost": "?", "going": "◌"}
@@ -60,19 +61,20 @@ MEANING = {
 COLOURS = {"ready": "#1a7f37", "waiting": "#9a6700", "failed": "#cf222e", "lost": "#57606a", "going": "#8250df"}
 
 
-def scene(client: Client) -> Scene:
-    """Ask the API server for all that the picture shows."""
+def scene(client: Client, parts: Iterable[str] = ("scheduler", "controller manager")) -> Scene:
+    """Ask the API server for all that the picture shows; which `parts` run besides, it does not know."""
     nodes, revision = client.list_shared("nodes")
     shown = {
         n["metadata"]["name"]: NodeShown(n["metadata"]["name"], _node_state(n), bool(n["spec"].get("unschedulable")))
         for n in nodes
     }
+    brain = " · ".join(["control plane: API server", *parts, f"etcd (revision {revision})"])
     pending: list[PodShown] = []
     for pod in client.list_shared("pods")[0]:
         where = shown.get(pod["spec"].get("nodeName", ""))
         lost = where is not None and where.state == "Unknown"
         (pending if where is None else where.pods).append(_pod(pod, lost))
-    return Scene(list(shown.values()), pending, _services(client), _ingresses(client), revision)
+    return Scene(list(shown.values()), pending, _services(client), _ingresses(client), brain)
 
 
 def _node_state(node: Obj) -> str:
@@ -146,7 +148,7 @@ def text(shown: Scene) -> str:
     """The picture in characters, at most 120 wide."""
     way = ["Internet", *(shown.ingresses or ["(no Ingress)"]), *(shown.services or ["(no Service)"])]
     if len(shown.nodes) > WIDE:
-        return "\n".join([*way, *_numbers(shown), _brain(shown)])
+        return "\n".join([*way, *_numbers(shown), shown.brain])
     boxes = [_box(node) for node in shown.nodes]
     rows: list[str] = []
     for at in range(0, len(boxes), PER_ROW):
@@ -163,11 +165,7 @@ def text(shown: Scene) -> str:
     states = dict.fromkeys(p.state for node in shown.nodes for p in node.pods)
     if states:
         lines.append("   ".join(f"{MARKS[s]} {MEANING[s]}" for s in states))
-    return "\n".join([*lines, _brain(shown)])
-
-
-def _brain(shown: Scene) -> str:
-    return f"control plane: API server · scheduler · controller manager · etcd (revision {shown.revision})"
+    return "\n".join([*lines, shown.brain])
 
 
 def _box(node: NodeShown) -> list[str]:
@@ -233,7 +231,7 @@ def html(shown: Scene) -> str:
         f'<figure role="img" aria-label="{label}" style="font:13px/1.5 system-ui,sans-serif;text-align:center;'
         f'margin:8px 0;max-width:960px">{way}<div style="display:flex;flex-wrap:wrap;justify-content:center">'
         f'{nodes}</div>{pending}<div style="{BOX}display:inline-block;background:#ddf4ff">'
-        f"{escape(_brain(shown))}</div></figure>"
+        f"{escape(shown.brain)}</div></figure>"
     )
 
 
