@@ -9,7 +9,7 @@ from controlplane.apiserver.fields import FieldError
 from controlplane.apiserver.validation import containers, meta, scheduling, text
 from controlplane.apiserver.validation.network import dual_stack, valid_ip
 from controlplane.apiserver.validation.pod_diff import pod_spec_diff
-from controlplane.apiserver.validation.pod_spec import MIRROR, pod_annotations, pod_spec
+from controlplane.apiserver.validation.pod_spec import MIRROR, pod_annotations, pod_spec, template
 from controlplane.apiserver.validation.semantics import same
 
 Obj = dict[str, Any]
@@ -236,3 +236,11 @@ def _addresses(ips: list[Obj], path: str) -> Errors:
                                          "may specify no more than one IP for each IP family"))
         errors += [fields.duplicate(f"{path}[{i}]", {"IP": v}) for i, v in enumerate(values) if v in values[:i]]
     return errors
+
+
+def pod_template(obj: Obj) -> Errors:
+    return template(obj.get("template") or {}, "template")
+
+
+def pod_template_update(new: Obj, old: Obj) -> Errors:
+    return [] if new.get("template") is old.get("template") else pod_template(new)

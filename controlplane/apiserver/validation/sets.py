@@ -130,7 +130,8 @@ def stateful_set_update(new: Obj, old: Obj) -> Errors:
 def stateful_set_status_update(new: Obj, old: Obj) -> Errors:
     status = new.get("status") or {}
     keys = ("readyReplicas", "currentReplicas", "updatedReplicas")
-    errors = nonnegative_counts(status, ("replicas", *keys, "availableReplicas", "observedGeneration", "collisionCount"))
+    errors = nonnegative_counts(status, ("replicas", *keys, "availableReplicas", "observedGeneration",
+                                         "collisionCount"))
     errors += not_over_replicas(status, (*keys, "availableReplicas"))
     return errors + available_in_bounds(status) + collisions_not_decremented(new, old)
 

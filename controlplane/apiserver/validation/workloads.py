@@ -130,7 +130,8 @@ def deployment(obj: Obj) -> Errors:
     else:
         errors += replicated_template(spec, "spec.template", "ReplicaSet")
     errors += _strategy(spec.get("strategy") or {}, "spec.strategy")
-    errors += nonnegative_field(spec, "minReadySeconds", "spec") + nonnegative_field(spec, "revisionHistoryLimit", "spec")
+    errors += nonnegative_field(spec, "minReadySeconds", "spec")
+    errors += nonnegative_field(spec, "revisionHistoryLimit", "spec")
     deadline = spec.get("progressDeadlineSeconds")
     if deadline is not None:
         errors += nonnegative_field(spec, "progressDeadlineSeconds", "spec")
@@ -181,8 +182,9 @@ def collisions_not_decremented(new: Obj, old: Obj) -> Errors:
 
 def deployment_status_update(new: Obj, old: Obj) -> Errors:
     status = new.get("status") or {}
-    errors = nonnegative_counts(status, ("observedGeneration", "replicas", "updatedReplicas", "readyReplicas", "availableReplicas",
-                              "terminatingReplicas", "unavailableReplicas", "collisionCount"))
+    errors = nonnegative_counts(status, (
+        "observedGeneration", "replicas", "updatedReplicas", "readyReplicas", "availableReplicas",
+        "terminatingReplicas", "unavailableReplicas", "collisionCount"))
     errors += not_over_replicas(status, ("updatedReplicas", "readyReplicas", "availableReplicas"))
     return errors + available_in_bounds(status) + collisions_not_decremented(new, old)
 
