@@ -3,7 +3,7 @@
 kubectl needs them to validate, to explain, and to know how the lists of a kind merge.  The documents are made when
 first asked for, and again when a definition changes.
 *Note*: every answer is JSON; /openapi/v2 has the definitions without the paths.  Its protobuf form, which kubectl asks
-for when /openapi/v3 does not have a kind yet, has no definitions at all: kubectl then leaves the checking to the server.
+for when /openapi/v3 does not have a kind yet, has no definitions at all: the checking is then left to the server.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def handle(registry: ResourceRegistry, custom: CustomTypes, parts: list[str], re
         return None
     accept = request.headers.get("accept", "") or "*/*"
     if parts[0] == "v2" and PROTOBUF in accept:
-        return Response(200, EMPTY_SWAGGER, content_type=PROTOBUF)
+        return Response(200, EMPTY_SWAGGER, content_type=PROTOBUF.replace("@", "."))  # "@" is no part of a media type
     if not any(media in accept for media in (JSON, "*/*", "application/*")):
         raise errors.not_acceptable((JSON,))
     where = "/".join(parts)
