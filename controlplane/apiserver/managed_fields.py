@@ -10,7 +10,6 @@ speak of the version at hand, and entries are not adapted to a schema that chang
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
 from typing import Any, NamedTuple
 
 from controlplane.apiserver.field_sets import (
@@ -114,18 +113,13 @@ def is_reset(entries: Any) -> bool:
 # What the subresources leave alone ---------------------------------------------------------------------------------
 
 
-@cache
-def _reset(shape: Shape, subresource: str, labels: bool) -> Set:
+def reset_fields(shape: Shape, subresource: str, kind: str) -> Set:
     """The fields that a request's changes never reach, as another path than its own is there for them."""
     if subresource == "":
         return {"f:status": {}} if shape.declares("status") else {}
-    if subresource == "status":
-        return {"f:spec": {}, **({"f:metadata": {"f:labels": {}}} if labels else {})}
-    return {}
-
-
-def reset_fields(shape: Shape, subresource: str, kind: str) -> Set:
-    return _reset(shape, subresource, kind == "Deployment")
+    if subresource != "status":
+        return {}
+    return {"f:spec": {}, "f:metadata": {"f:labels": {}}} if kind == "Deployment" else {"f:spec": {}}
 
 
 # Updates -----------------------------------------------------------------------------------------------------------

@@ -31,10 +31,14 @@ MAX_OPERATIONS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """`apply(old)` makes the new object; `creates` says that there need not be an old one ({} then)."""
+    """`apply(old)` makes the new object; `creates` says that there need not be an old one ({} then).
+
+    `manages` says that the new object's managedFields are up to date already: server-side apply sees to them itself.
+    """
 
     apply: Callable[[Obj], Obj]
     creates: bool = False
+    manages: bool = False
 
 
 def patched(server: ApiServer, call: Call, status: bool) -> Change:
@@ -47,7 +51,7 @@ def patched(server: ApiServer, call: Call, status: bool) -> Change:
     call.options = write_options("PatchOptions", request.query, request.lists, apply=media == APPLY)
     body = read_patch(request.body, media)
     if media == APPLY:
-        return Change(lambda old: _applied(server, call, old, body), creates=not status)
+        return Change(lambda old: _applied(server, call, old, body), creates=not status, manages=True)
     return Change(lambda old: _patched(server, call, old, body, media))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 from controlplane.apiserver.schema import Field, Type, named
 
@@ -72,6 +73,7 @@ class Shape:
 
 
 ANY = Shape("any")
+_CUSTOM: WeakKeyDictionary[object, Shape] = WeakKeyDictionary()  # as long as the definition is served
 
 
 def shape_of(kind_type: object) -> Shape:
@@ -79,7 +81,11 @@ def shape_of(kind_type: object) -> Shape:
     if isinstance(kind_type, Type):
         return _of_type(kind_type.spelled, "", (), "")
     openapi = getattr(kind_type, "openapi", None)
-    return of_openapi(openapi, root=True) if isinstance(openapi, Mapping) else _undeclared()
+    if not isinstance(openapi, Mapping):
+        return _undeclared()
+    if (shape := _CUSTOM.get(kind_type)) is None:
+        shape = _CUSTOM[kind_type] = of_openapi(openapi, root=True)
+    return shape
 
 
 def empty_object(kind_type: object) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def patch(server: ApiServer, call: Call, *, status: bool = False) -> Response:
     form = negotiate(request.headers.get("accept", ""))
     change = patched(server, call, status)  # reads the body and checks the options
     written = server.registry(info).update(
-        call, change.apply, status=status, allow_create=change.creates, from_apply=change.creates
+        call, change.apply, status=status, allow_create=change.creates, from_apply=change.manages
     )
     return _written(server, call, form, written)
 

@@ -11,10 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controlplane.apiserver import field_sets
+from controlplane.apiserver.api import Request
 from controlplane.apiserver.apply import apply_patch
 from controlplane.apiserver.errors import StatusError
 from controlplane.apiserver.managed_fields import update_managed
 from controlplane.apiserver.schema import type_of
+from controlplane.apiserver.server import ApiServer
+from controlplane.clock import Loop
 
 T0, T1 = "2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -439,6 +442,68 @@ def test_without_a_schema_maps_merge_and_lists_are_replaced():
     live = apply_widget(None, widget(a={"b": 1}, list=[1]), "one", None)
     assert owners(live)["one"] == {"f:spec": {".": {}, "f:a": {".": {}, "f:b": {}}, "f:list": {}}}
     assert apply_widget(live, widget(a={"c": 2}), "two", None)["spec"] == {"a": {"b": 1, "c": 2}, "list": [1]}
+
+
+# Through the server ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server():
+    server = ApiServer(Loop(1))
+    send(server, "POST", "/api/v1/namespaces", {"metadata": {"name": "ns"}})
+    return server
+
+
+def send(server, method, path, body=None, media="application/json", **query):
+    response = server.handle(Request(method, path, query, {"content-type": media}, json.dumps(body).encode()))
+    return response.status, json.loads(response.payload())
+
+
+APPLY = "application/apply-patch+yaml"
+WEB = "/apis/apps/v1/namespaces/ns/deployments/web"
+
+
+def test_apply_creates_merges_and_answers_as_upstream(server):
+    code, web = send(server, "PATCH", WEB, deployment({"name": "app", "image": "v1"}), APPLY, fieldManager="one")
+    assert code == 201
+    assert web["spec"]["replicas"] == 1  # a default, which nobody owns
+    assert "f:replicas" not in owners(web)["one"]["f:spec"]
+    code, web = send(
+        server, "PATCH", WEB, {"spec": {"replicas": 3}}, "application/merge-patch+json", fieldManager="two"
+    )
+    assert (code, owners(web)["two"]) == (200, {"f:spec": {"f:replicas": {}}})
+    code, status = send(
+        server, "PATCH", WEB, deployment({"name": "app", "image": "v1"}, replicas=1), APPLY, fieldManager="one"
+    )
+    assert (code, status["reason"]) == (409, "Conflict")
+    code, again = send(server, "PATCH", WEB, deployment({"name": "app", "image": "v1"}), APPLY, fieldManager="one")
+    assert (code, again) == (200, web)  # nothing changed, not even the resourceVersion
+
+
+def test_the_status_can_be_applied_where_it_is_written(server):
+    send(server, "PATCH", WEB, deployment({"name": "app", "image": "v1"}), APPLY, fieldManager="one")
+    patch = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web"},
+        "spec": {"replicas": 9},
+        "status": {"conditions": [{"type": "Mine", "status": "True"}]},
+    }
+    code, web = send(server, "PATCH", f"{WEB}/status", patch, APPLY, fieldManager="reporter")
+    assert (code, web["spec"]["replicas"]) == (200, 1)
+    (entry,) = [e for e in web["metadata"]["managedFields"] if e.get("subresource")]
+    assert (entry["manager"], entry["operation"]) == ("reporter", "Apply")
+    assert entry["fieldsV1"] == {
+        "f:status": {"f:conditions": {'k:{"type":"Mine"}': {".": {}, "f:status": {}, "f:type": {}}}}
+    }
+    assert len(web["metadata"]["managedFields"]) == 2
+
+
+@pytest.mark.parametrize("body", [[], "x", 1, {"metadata": []}, {"metadata": {"annotations": 1}}, {"spec": {"a": []}}])
+def test_no_configuration_makes_the_server_fail(server, body):
+    for kind in ({}, {"apiVersion": "apps/v1", "kind": "Deployment"}):
+        patch = {**kind, **body} if isinstance(body, dict) else body
+        assert 400 <= send(server, "PATCH", WEB, patch, APPLY, fieldManager="one")[0] < 500
 
 
 # Invariants --------------------------------------------------------------------------------------------------------
