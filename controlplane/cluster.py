@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
-from controlplane import conditions, manifests, picture
+from controlplane import conditions, manifests
 from controlplane.apiserver.admission import DEFAULT_PLUGINS, AdmissionPlugin
 from controlplane.apiserver.api import AuditEvent, UserInfo
 from controlplane.apiserver.server import ApiServer
@@ -33,6 +33,9 @@ from controlplane.node.images import ImageTable
 from controlplane.node.kube_proxy import KubeProxy, ServiceTable
 from controlplane.node.kubelet import Kubelet
 from controlplane.node.simulated_runtime import SimulatedRuntime
+from controlplane.picture import Scene, scene
+from controlplane.picture import html as render_html
+from controlplane.picture import text as render_text
 from controlplane.scheduler.scheduler import Scheduler
 from controlplane.traffic.ingress import IngressController
 from controlplane.traffic.load_balancer import LoadBalancer
@@ -349,14 +352,11 @@ class Cluster:
 
     def picture(self) -> str:
         """The cluster as text."""
-        return picture.text(self._scene())
+        return render_text(self._scene())
 
-    def _scene(self) -> picture.Scene:
+    def _scene(self) -> Scene:
         names = {"scheduler": "scheduler", "controllers": "controller manager"}
-        return picture.scene(self.client, [names[part] for part in self.parts if part in names])
-
-    def __repr__(self) -> str:
-        return f"Cluster(nodes={len(self.machines)}, seed={self.seed})"
+        return scene(self.client, [names[part] for part in self.parts if part in names])
 
     def __str__(self) -> str:
         return self.picture()
@@ -365,7 +365,7 @@ class Cluster:
         return f"<Cluster of {len(self.machines)} nodes, seed {self.seed}, after {self.elapsed:.1f} s>"
 
     def _repr_html_(self) -> str:
-        return picture.html(self._scene())
+        return render_html(self._scene())
 
 
 def node_names(count: int) -> list[str]:
