@@ -15,12 +15,15 @@ from controlplane.client.informer import Informer
 from controlplane.clock import Loop, Timer
 from controlplane.node.backoff import Backoff
 from controlplane.node.environment import environment, missing_volume
+from controlplane.node.eviction import EvictionManager
 from controlplane.node.image_puller import ImagePuller
+from controlplane.node.kubelet_api import KubeletApi
 from controlplane.node.node_status import NodeStatus
 from controlplane.node.pod_resources import amount
 from controlplane.node.pod_status import TERMINAL
 from controlplane.node.pod_worker import PodWorker
 from controlplane.node.runtime import Container, Failure, Obj, Runtime
+from controlplane.node.static_pods import StaticPods
 from controlplane.node.status_manager import StatusManager
 
 MOUNT_RETRY = 0.5  # seconds, doubling to 122: until volumes that cannot be set up are tried again
@@ -58,6 +61,9 @@ class Kubelet:
         self.statuses = StatusManager(self)
         self.images = ImagePuller(loop, runtime, self.recorder)
         self.crashes = Backoff(loop)
+        self.evictions = EvictionManager(self)
+        self.api = KubeletApi(self)
+        self.static = StaticPods(self)
         self.workers: dict[str, PodWorker] = {}  # by uid
         self.running = False
         self._epoch = 0  # counts starts and stops: what an earlier life had planned does not happen
@@ -75,6 +81,8 @@ class Kubelet:
         self._epoch += 1
         self.runtime.attach(self.pod_cidr, self._exited)
         self.node.start()
+        self.evictions.start()
+        self.static.start()
 
     def registered(self) -> None:
         """The Node is in the API: take on its Pods."""
@@ -117,6 +125,10 @@ class Kubelet:
     # Pods -----------------------------------------------------------------------------------------------------------
 
     def _on_pod(self, type: str, old: Obj | None, new: Obj | None) -> None:
+        pod = new if new is not None else old
+        if pod is not None and self.static.is_mirror(pod):
+            self.static.mirror_changed(type, pod)
+            return
         if new is None:
             worker = self.workers.get(old["metadata"]["uid"]) if old is not None else None
             if worker is not None:
@@ -149,6 +161,9 @@ class Kubelet:
 
     def _refusal(self, worker: PodWorker) -> tuple[str, str] | None:
         """Why the node cannot take the Pod, (reason, message), whatever the scheduler thought."""
+        pressed = self.evictions.refuses(worker.pod)
+        if pressed:
+            return "Evicted", pressed
         for name, value in (*worker.requests.items(), ("pods", 1.0)):
             used, most = self._reserved.get(name, 0.0), self._allocatable.get(name)
             if most is not None and value > 0 and used + value > most + 1e-9:
@@ -193,6 +208,10 @@ class Kubelet:
         worker = self.workers.get(container.pod_uid)
         if worker is not None:
             worker.container_exited(container)
+
+    def summary(self) -> Obj:
+        """What the node and its containers use: the kubelet's /stats/summary."""
+        return self.api.summary()
 
     # What workers ask for -------------------------------------------------------------------------------------------
 

@@ -37,6 +37,8 @@ class PodWorker:
         self.pod = pod
         self.uid: str = meta["uid"]
         self.key = f"{meta['namespace']}/{meta['name']}"
+        self.static = False  # is it from a manifest on the node,
+        self.mirror: Obj | None = None  # and where it is, what of it is in the API?
         self.full_name = f"{meta['name']}_{meta['namespace']}({self.uid})"  # how messages call it
         self.since = kubelet.loop.now()
         known = pod.get("status") or {}
@@ -76,6 +78,10 @@ class PodWorker:
 
     def update(self, pod: Obj) -> None:
         """The Pod has changed in the API, perhaps only by what we wrote ourselves."""
+        if self.static:
+            self.mirror = pod
+            self.publish()
+            return
         old, self.pod = self.pod, pod
         meta, spec = pod["metadata"], pod["spec"]
         if meta.get("deletionTimestamp"):
@@ -353,8 +359,17 @@ class PodWorker:
             self.slots,
             self.status,
         )
-        if self.status != self.sent or self.pod.get("status") != self.stored:
+        in_api = self.mirror if self.static else self.pod
+        if in_api is not None and (self.status != self.sent or in_api.get("status") != self.stored):
             kubelet.statuses.write(self)
+
+    def written(self, stored: Obj, status: Obj) -> None:
+        """The API server has taken `status`, and has made `stored` of the Pod."""
+        self.sent, self.stored = status, stored.get("status")
+        if self.static:
+            self.mirror = stored
+        else:
+            self.pod = stored
 
     def event(self, type: str, reason: str, message: str, slot: ContainerSlot | None = None) -> None:
         self.kubelet.recorder.event(self.pod, type, reason, message, slot.field_path if slot is not None else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +18,14 @@ if TYPE_CHECKING:
 
 SIGKILL = 137
 MAX_LOG_LINES = 1000
+LOAD_WINDOW = 15.0  # seconds over which the CPU that requests take is averaged
 
 
 class Process:
     """One simulated process.
 
-    Labs break it by hand: `status` (what it answers), `answers` (False: it hangs), `memory_growth`, or `exit(code)`.
+    Labs break it by hand: `status` (what it answers), `answers` (False: it hangs), `leak(bytes a second)`,
+    `exit(code)`.
     """
 
     def __init__(
@@ -35,6 +38,10 @@ class Process:
         self.status = behaviour.status
         self.answers = behaviour.answers
         self.memory_growth = behaviour.memory_growth
+        self._memory = float(behaviour.memory)  # bytes at the time `_memory_at`
+        self._memory_at = 0.0
+        self._busy = 0.0  # cores spent on requests lately, at the time `_busy_at`
+        self._busy_at = 0.0
         self.log: list[tuple[float, str]] = []
         self.requests = 0  # taken since the start
         self.files: set[str] = set()
@@ -54,6 +61,8 @@ class Process:
         container, behaviour, now = self.container, self.behaviour, self.runtime.loop.now()
         container.state, container.started_at = "running", now
         self._listening_from = now + behaviour.boot
+        self._memory_at = now
+        self.runtime.account(self, 1)
         if self._script is not None:
             self._advance(commands.run(self._script, self.files, self.write, self.write))
             return
@@ -76,15 +85,21 @@ class Process:
         except StopIteration as end:
             self.exit(end.value)
 
+    def leak(self, growth: float) -> None:
+        """From now on memory grows by so many bytes a second; 0 stops a leak, a negative number frees."""
+        self._memory, self._memory_at = float(self.usage().memory), self.runtime.loop.now()
+        self.memory_growth = growth
+        self.runtime.account(self, 0)
+        self._watch_memory()
+
     def _watch_memory(self) -> None:
         """Come back when the memory limit will be reached."""
         if self._oom is not None:
             self._oom.cancel()
-        if self._memory_limit and self.memory_growth > 0:
-            room = self._memory_limit - self.usage().memory
-            self._oom = self._later(max(room, 0) / self.memory_growth, self.exit, SIGKILL, "OOMKilled")
-        elif self._memory_limit and self.behaviour.memory > self._memory_limit:
-            self._oom = self._later(0.0, self.exit, SIGKILL, "OOMKilled")
+        room = self._memory_limit - self.usage().memory
+        if self._memory_limit and (self.memory_growth > 0 or room < 0):
+            wait = max(room, 0) / self.memory_growth if self.memory_growth > 0 else 0.0
+            self._oom = self._later(wait, self.exit, SIGKILL, "OOMKilled")
 
     def exit(self, code: int, reason: str = "") -> None:
         """The process ends by itself, or is killed."""
@@ -92,6 +107,7 @@ class Process:
         if container.state != "running":
             return
         container.state, container.finished_at = "exited", self.runtime.loop.now()
+        self.runtime.account(self, -1)
         container.exit_code = code if code >= 0 else 128 - code
         container.reason = reason or ("Completed" if code == 0 else "Error")
         self._cleanup()
@@ -101,6 +117,7 @@ class Process:
         """The container is removed, or the machine lost power: nobody hears of it."""
         if self.container.state == "running":
             self.container.state = "exited"
+            self.runtime.account(self, -1)
         self._cleanup(silent=True)
 
     def _cleanup(self, silent: bool = False) -> None:
@@ -159,6 +176,10 @@ class Process:
         self.requests += 1
         number = self.requests
         self._waiting[number] = reply
+        if number == 1:
+            self.runtime.account(self, 0)
+        self._busy = self._load() + self.behaviour.cpu_per_request / LOAD_WINDOW
+        self._busy_at = self.runtime.loop.now()
         if self.answers:
             self._later(self.behaviour.latency, self._answer, number)
 
@@ -182,13 +203,18 @@ class Process:
         if len(self.log) > MAX_LOG_LINES:
             del self.log[0]
 
+    def _load(self) -> float:
+        """Cores that requests took lately: an average that forgets within half a minute."""
+        return self._busy * math.exp((self._busy_at - self.runtime.loop.now()) / LOAD_WINDOW) if self._busy else 0.0
+
     def usage(self) -> Usage:
         container, behaviour = self.container, self.behaviour
         if container.state != "running":
             return Usage(0.0, 0)
-        age = self.runtime.loop.now() - container.started_at
-        cpu = behaviour.cpu + (self.requests * behaviour.cpu_per_request / age if age > 0 else 0.0)
-        return Usage(cpu, behaviour.memory + int(age * self.memory_growth), int(age * behaviour.storage_growth))
+        now = self.runtime.loop.now()
+        memory = self._memory + (now - self._memory_at) * self.memory_growth
+        storage = (now - container.started_at) * behaviour.storage_growth
+        return Usage(behaviour.cpu + self._load(), max(int(memory), 0), int(storage))
 
 
 def _script(spec: Obj) -> list[commands.Step] | None:

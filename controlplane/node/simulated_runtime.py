@@ -33,6 +33,7 @@ from controlplane.node.simulated_process import Process
 
 SANDBOX_TIME = (0.1, 0.3)  # seconds, from and to: a network namespace and its plugin
 START_TIME = (0.05, 0.2)
+SYSTEM = (0.1, 300 * 1024 * 1024)  # cores and bytes: the operating system, the runtime and the kubelet
 FIRST_HOST = 2  # .1 is the node's own bridge
 
 
@@ -60,6 +61,8 @@ class SimulatedRuntime:
         self._sandboxes: dict[str, Sandbox] = {}
         self._processes: dict[str, Process] = {}
         self._by_pod: dict[str, list[Process]] = {}
+        self._steady = SYSTEM  # (cores, bytes) of what does not change while it runs,
+        self._changing: dict[str, Process] = {}  # and who does change, by container id
         self._cidr = ""
         self._hosts: ipaddress.IPv4Network | None = None
         self._next_host = FIRST_HOST
@@ -90,6 +93,8 @@ class SimulatedRuntime:
         self._processes.clear()
         self._by_pod.clear()
         self._used.clear()
+        self._steady = SYSTEM
+        self._changing.clear()
         if self.network is not None:
             self.network.node_down(self.node)
 
@@ -270,13 +275,24 @@ class SimulatedRuntime:
         return process.usage() if process is not None else Usage(0.0, 0, 0)
 
     def node_usage(self) -> Usage:
-        cpu, memory, storage = 0.1, 300 * 1024 * 1024, 0  # the system, the runtime and the kubelet
-        for process in self._processes.values():
+        cpu, memory = self._steady
+        storage = sum(image.size for image in self._local.values())
+        for process in self._changing.values():
             usage = process.usage()
-            cpu += usage.cpu
-            memory += usage.memory
+            cpu += usage.cpu - process.behaviour.cpu
+            memory += usage.memory - process.behaviour.memory
             storage += usage.storage
-        return Usage(cpu, memory, storage + sum(image.size for image in self._local.values()))
+        return Usage(cpu, memory, storage)
+
+    def account(self, process: Process, change: int) -> None:
+        """A process starts (1), ends (-1) or does something else now (0): sums need not visit those that only sit."""
+        behaviour = process.behaviour
+        cpu, memory = self._steady
+        self._steady = (cpu + change * behaviour.cpu, memory + change * behaviour.memory)
+        if change < 0:
+            self._changing.pop(process.container.id, None)
+        elif process.memory_growth or behaviour.storage_growth or not change:
+            self._changing[process.container.id] = process
 
 
 class _PodEndpoint:

@@ -73,20 +73,23 @@ class StatusManager:
     def _put(self, worker: PodWorker) -> bool:
         """Write one status.  False: try again."""
         status, client = worker.status, self.kubelet.client
+        in_api = worker.mirror if worker.static else worker.pod
+        if in_api is None:
+            return True
         try:
-            stored = client.update_status({**worker.pod, "status": status})
+            stored = client.update_status({**in_api, "status": status})
         except ApiError as error:
             if not error.conflict:
                 return error.not_found  # gone: the watch says so too
         else:
-            worker.pod, worker.sent, worker.stored = stored, status, stored.get("status")
+            worker.written(stored, status)
             return True
         try:
-            meta = worker.pod["metadata"]
+            meta = in_api["metadata"]
             fresh = client.get("pods", meta["name"], meta["namespace"])
         except ApiError as error:
             return error.not_found
-        if fresh["metadata"]["uid"] == worker.uid:
+        if fresh["metadata"]["uid"] == meta["uid"]:
             worker.update(fresh)  # somebody else wrote: look at what they made of it, and write again
         return True
 
