@@ -9,11 +9,11 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
-from controlplane.traffic.load import Tally
-
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from controlplane.traffic.load import Tally
 
 COLOURS = ("#0969da", "#bf3989", "#1a7f37", "#9a6700")  # told apart in grey and by the colour-blind
 FAILED = "#cf222e"
