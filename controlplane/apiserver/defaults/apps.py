@@ -109,8 +109,8 @@ def job_spec(spec: Obj) -> None:
     _default(spec, "manualSelector", False) if "manualSelector" in spec else None
     policy = spec.get("podFailurePolicy")
     if policy:
-        for rule in policy.get("rules", ()):
-            for pattern in rule.get("onPodConditions", ()):
+        for rule in policy.get("rules") or ():
+            for pattern in rule.get("onPodConditions") or ():
                 _text(pattern, "status", "True")
     if not spec.get("podReplacementPolicy"):
         spec["podReplacementPolicy"] = "Failed" if policy else "TerminatingOrFailed"

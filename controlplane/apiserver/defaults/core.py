@@ -112,7 +112,7 @@ def persistent_volume_claim(obj: Obj) -> None:
 
 def limit_range(obj: Obj) -> None:
     spec = obj.setdefault("spec", {})
-    for item in spec.setdefault("limits", []):
+    for item in spec.get("limits") or ():
         for key in ("max", "min", "default", "defaultRequest", "maxLimitRequestRatio"):
             if key in item:
                 round_up(item[key])

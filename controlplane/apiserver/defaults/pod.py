@@ -162,7 +162,7 @@ def pod_spec(spec: Obj) -> None:
     account = spec.get("serviceAccountName") or spec.get("serviceAccount")
     if account:  # the old name goes along with the new one (conversion.go)
         spec["serviceAccountName"] = spec["serviceAccount"] = account
-    for c in spec.get("containers", ()):
+    for c in spec.get("containers") or ():
         container(c)
     for key in ("initContainers", "ephemeralContainers"):
         for c in spec.get(key, ()):
@@ -206,7 +206,7 @@ def pod_level(spec: Obj) -> None:
     *Note*: sums over the containers, which upstream takes where they have requests of their own, are left out here.
     """
     limits = spec["resources"].get("limits")
-    if not limits or any(c["resources"].get("requests") for c in spec.get("containers", ())):
+    if not limits or any(c["resources"].get("requests") for c in spec.get("containers") or ()):
         return
     requests = spec["resources"].setdefault("requests", {})
     for name, value in limits.items():
