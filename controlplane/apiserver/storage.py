@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import base64
 import posixpath
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from controlplane.apiserver import errors
 from controlplane.apiserver.codec import DecodeError, decode, encode
+from controlplane.apiserver.conversion import conversion
 from controlplane.apiserver.resources import ResourceInfo
 from controlplane.apiserver.watch_cache import Entry, WatchCache
 from controlplane.etcd.api import Compacted, Compare, DeleteRange, EtcdStore, FutureRevision, Put, Range, prefix_end
@@ -49,7 +50,9 @@ class Storage:
         self.info = info
         self.store = store
         self.prefix = info.etcd_prefix.encode()
-        self.cache = WatchCache(store, self.prefix, now, triggers)
+        self._conversion = conversion(info)
+        convert = self._conversion.from_stored if self._conversion is not None else None
+        self.cache = WatchCache(store, self.prefix, now, triggers, convert)
 
     def key(self, namespace: str, name: str) -> bytes:
         return self.prefix + (f"{namespace}/{name}" if self.info.namespaced else name).encode()
@@ -69,6 +72,8 @@ class Storage:
 
     def _write(self, key: bytes, obj: Obj, expected: int) -> Entry | None:
         stored = to_stored(obj)
+        if self._conversion is not None:
+            stored = self._conversion.to_stored(stored)
         value = encode(stored)
         self.cache.written = (value, stored)
         try:
@@ -80,7 +85,7 @@ class Storage:
         entry = self.cache.entries.get(key)
         if entry is not None and entry.revision == result.revision:
             return entry
-        return Entry.build(key, stored, value, result.revision)
+        return self.cache.build(key, stored, value, result.revision)
 
     def remove(self, entry: Entry) -> int:
         """Delete what `entry` is; its revision, or 0 if something else was written in between."""
@@ -141,7 +146,7 @@ class Storage:
                 return Page(entries, at, encode_continue(key + b"\0", within, at), remaining)
             chunk = self.store.range(key + b"\0", end, limit=CHUNK, revision=at)
 
-    def _entries(self, kvs: list[Any]) -> Iterator[Entry]:
+    def _entries(self, kvs: Iterable[Any]) -> Iterator[Entry]:
         return map(self.cache.entry, kvs)
 
 

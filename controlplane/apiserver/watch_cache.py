@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from controlplane.apiserver.codec import decode
+from controlplane.apiserver.codec import decode, encode
 from controlplane.etcd.api import EtcdStore, Event, KeyValue, prefix_end
 
 Obj = dict[str, Any]
@@ -122,9 +122,15 @@ class WatchCache:
     """All objects of one resource, and who watches them."""
 
     def __init__(
-        self, store: EtcdStore, prefix: bytes, now: Callable[[], float], triggers: dict[str, Callable[[Obj], str]]
+        self,
+        store: EtcdStore,
+        prefix: bytes,
+        now: Callable[[], float],
+        triggers: dict[str, Callable[[Obj], str]],
+        convert: Callable[[Obj], Obj] | None = None,
     ) -> None:
         self.store = store
+        self.convert = convert  # from the version that is stored to the one that this cache shows
         self.prefix = prefix
         self.now = now
         self.triggers = triggers  # fields that have an index of watches: a Pod's change goes to its node's kubelet only
@@ -137,7 +143,7 @@ class WatchCache:
         self.revision = listed.revision  # the cache is as new as this
         self.oldest = listed.revision  # watches can start after this revision
         for kv in listed.kvs:
-            self.entries[kv.key] = Entry.build(kv.key, decode(kv.value), kv.value, kv.mod_revision)
+            self.entries[kv.key] = self.build(kv.key, decode(kv.value), kv.value, kv.mod_revision)
         self._watcher = store.watch(prefix, prefix_end(prefix), self._on_events, listed.revision + 1)
 
     def entry(self, kv: KeyValue) -> Entry:
@@ -145,7 +151,12 @@ class WatchCache:
         entry = self.entries.get(kv.key)
         if entry is not None and entry.revision == kv.mod_revision:
             return entry
-        return Entry.build(kv.key, decode(kv.value), kv.value, kv.mod_revision)
+        return self.build(kv.key, decode(kv.value), kv.value, kv.mod_revision)
+
+    def build(self, key: bytes, stored: Obj, value: bytes, revision: int) -> Entry:
+        if self.convert is not None and (shown := self.convert(stored)) is not stored:
+            stored, value = shown, encode(shown)
+        return Entry.build(key, stored, value, revision)
 
     def _on_events(self, revision: int, events: Sequence[Event]) -> None:
         now = self.now()
@@ -163,7 +174,7 @@ class WatchCache:
                     stored = self.written[1]
                 else:
                     stored = decode(kv.value)
-                entry = self.entries[key] = Entry.build(key, stored, kv.value, revision)
+                entry = self.entries[key] = self.build(key, stored, kv.value, revision)
                 change = Change("ADDED" if prev is None else "MODIFIED", entry, prev, now)
             self._remember(change)
             self._dispatch(change)
