@@ -179,7 +179,7 @@ def pod(obj: Obj) -> None:
     spec = obj.setdefault("spec", {})
     pod_spec(spec)
     for key in ("containers", "initContainers"):
-        for c in spec.get(key, ()):
+        for c in spec.get(key) or ():
             limits = c["resources"].get("limits")
             if limits:
                 requests = c["resources"].setdefault("requests", {})
