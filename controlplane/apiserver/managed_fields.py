@@ -23,7 +23,7 @@ from controlplane.apiserver.field_sets import (
     union,
 )
 from controlplane.apiserver.shapes import Shape, empty_object, shape_of
-from controlplane.apiserver.structured_merge import Comparison, compare
+from controlplane.apiserver.structured_merge import Comparison, Invalid, compare
 
 Obj = dict[str, Any]
 
@@ -139,30 +139,20 @@ def update_managed(
 
     Call it before admission and before the strategy of the kind: what those set belongs to nobody.
     """
-    given = new["metadata"].get("managedFields")
-    if is_reset(given) and not subresource:
-        return [] if old else _created(new, manager, api_version, time, subresource, type)
-    if not old:
-        return _created(new, manager, api_version, time, subresource, type)
-    before = old["metadata"].get("managedFields") or []
-    managers = managers_of(before, given if not subresource else None)
-    if not managers:  # an object that was never tracked is so from the first apply on
+    given = new["metadata"].get("managedFields") if not subresource else None
+    before = (old["metadata"].get("managedFields") or []) if old else []
+    managers = {} if is_reset(given) else managers_of(before, given)
+    if old and not managers:  # what was never tracked is so from the first apply on
         return []
     shape = shape_of(type)
-    changes = compare(unmanaged(old), unmanaged(new), shape)
-    ignored = reset_fields(shape, subresource, str(new.get("kind", "")))
-    who = Manager(manager or "unknown", operation, api_version, subresource)
-    after = take(managers, changes, ignored, who, time)
-    if after == managers and (not given or given == before):
+    live = unmanaged(old) if old else empty_object(type)
+    try:
+        changes = compare(live, unmanaged(new), shape)
+    except Invalid:  # the items of a list cannot be told apart; validation will say more of it
         return before
-    return encode(_capped(after))
-
-
-def _created(new: Obj, manager: str, api_version: str, time: str, subresource: str, type: Any) -> list[Obj]:
-    shape = shape_of(type)
-    changes = compare(empty_object(type), unmanaged(new), shape)
     ignored = reset_fields(shape, subresource, str(new.get("kind", "")))
-    return encode(take({}, changes, ignored, Manager(manager or "unknown", "Update", api_version, subresource), time))
+    after = take(managers, changes, ignored, Manager(manager or "unknown", operation, api_version, subresource), time)
+    return before if after == managers and given in (None, before) else encode(_capped(after))
 
 
 def managers_of(before: list[Obj], given: Any = None) -> Managers:

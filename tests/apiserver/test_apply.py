@@ -394,6 +394,18 @@ def test_the_oldest_of_many_updaters_are_put_together():
     assert set(ancient["fieldsV1"]["f:data"]) == {".", "f:k0", "f:k1", "f:k2", "f:k3", "f:k4"}
 
 
+def test_a_create_can_bring_entries_along():
+    live = updated(None, config_map(a="1"), "one")
+    again = updated(None, config_map({"managedFields": live["metadata"]["managedFields"]}, a="1", b="2"), "two")
+    assert owners(again) == {"two": {"f:data": {".": {}, "f:a": {}, "f:b": {}}}}
+
+
+def test_a_list_whose_items_cannot_be_told_apart_leaves_the_entries_alone():
+    live = updated(None, deployment({"name": "a"}), "one")
+    broken = updated(live, {**live, "spec": deployment({"image": "x"})["spec"]}, "two")
+    assert owners(broken) == owners(live)
+
+
 # Custom resources --------------------------------------------------------------------------------------------------
 
 
