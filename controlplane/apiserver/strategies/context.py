@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 
 from controlplane.apiserver.fields import FieldError, invalid
@@ -44,13 +44,17 @@ class Context:
                     return ip
         return None
 
-    def allocate_node_port(self) -> int | None:
+    def allocate_node_port(self, besides: Container[int] = ()) -> int | None:
+        """A free port that is not among `besides`, or None when there is none left."""
         low, high = NODE_PORTS
+
+        def free(port: int) -> bool:
+            return port not in besides and not self.node_port_used(port)
+
         for _ in range(64):
-            port = self.rng.randint(low, high)
-            if not self.node_port_used(port):
+            if free(port := self.rng.randint(low, high)):
                 return port
-        return next((p for p in range(low, high + 1) if not self.node_port_used(p)), None)
+        return next((p for p in range(low, high + 1) if free(p)), None)
 
     def claim_cluster_ip(self, ip: str, path: str) -> list[FieldError]:
         """What is wrong with an address that the client chose."""

@@ -1,50 +1,40 @@
-"""Services: their addresses and ports (kubernetes: pkg/registry/core/service)."""
+"""Services: their addresses and ports (kubernetes: pkg/registry/core/service, storage and strategy)."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from controlplane.apiserver.fields import FieldError, internal
+from controlplane.apiserver.fields import internal, invalid
 from controlplane.apiserver.strategies.base import Errors, Obj, Strategy
 from controlplane.apiserver.strategies.context import Context
+from controlplane.apiserver.validation.services import cluster_ips, needs_health_check
 
 
 class ServiceStrategy(Strategy):
-    """*Note*: one family of addresses, IPv4; dual stack is left out here."""
+    """What is wrong with the addresses and ports that a client chose is said before anything else.
+
+    *Note*: the cluster has one family of addresses, IPv4.
+    """
 
     def prepare_for_create(self, obj: Obj, ctx: Context) -> None:
         super().prepare_for_create(obj, ctx)
-        self._normalize(obj["spec"], None)
-        ctx.errors = _allocate(obj["spec"], {}, ctx)
+        spec = obj["spec"]
+        if spec.get("clusterIP") and not spec.get("clusterIPs"):
+            spec["clusterIPs"] = [spec["clusterIP"]]
+        ctx.errors = _allocate(spec, {}, ctx)
 
     def prepare_for_update(self, new: Obj, old: Obj, ctx: Context) -> None:
         super().prepare_for_update(new, old, ctx)
-        spec, before = new["spec"], old.get("spec") or {}
+        before = old.get("spec") or {}
+        if new.get("spec") is before:
+            return
+        spec = new["spec"] = dict(new.get("spec") or {})  # parts of it may be the old Service's own
+        if "ports" in spec:
+            spec["ports"] = [dict(port) for port in spec["ports"]]
         _patch_allocated(spec, before)
-        self._normalize(spec, before)
+        _synchronize(spec, before)
         ctx.errors = _allocate(spec, before, ctx)
-        if spec.get("type") != "LoadBalancer" and before.get("type") == "LoadBalancer":
+        _drop_what_the_type_has_not(spec, before)
+        if spec.get("type") != "LoadBalancer":
             new["status"] = {**(new.get("status") or {}), "loadBalancer": {}}
-
-    @staticmethod
-    def _normalize(spec: Obj, before: Obj | None) -> None:
-        """The singular and the plural of the cluster IP agree; what a type does not have goes."""
-        ip, ips = spec.get("clusterIP"), spec.get("clusterIPs")
-        if before is None:
-            if ip and not ips:
-                spec["clusterIPs"] = [ip]
-        else:
-            if ip and ip != before.get("clusterIP") and ips == before.get("clusterIPs"):
-                spec["clusterIPs"] = [ip]
-            elif not ip and before.get("clusterIP") and ips == before.get("clusterIPs"):
-                spec.pop("clusterIPs", None)
-            elif ip and not ips:
-                spec["clusterIPs"] = [ip]
-        if spec.get("type") == "ExternalName":
-            for key in ("ipFamilies", "ipFamilyPolicy", "internalTrafficPolicy") if before else ():
-                spec.pop(key, None)
-        if spec.get("type") != "LoadBalancer" and before and "allocateLoadBalancerNodePorts" in before:
-            spec.pop("allocateLoadBalancerNodePorts", None)
 
     def validate_create(self, obj: Obj, ctx: Context) -> Errors:
         return ctx.errors or super().validate_create(obj, ctx)
@@ -53,82 +43,140 @@ class ServiceStrategy(Strategy):
         return ctx.errors or super().validate_update(new, old, ctx)
 
 
+def _has_ip(spec: Obj) -> bool:
+    return spec.get("type") in ("ClusterIP", "NodePort", "LoadBalancer")
+
+
+def _has_node_ports(spec: Obj) -> bool:
+    kind = spec.get("type")
+    return kind == "NodePort" or (kind == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts", True))
+
+
+def _node_ports(spec: Obj) -> list[int]:
+    return [p["nodePort"] for p in spec.get("ports") or () if p.get("nodePort")]
+
+
+def _patch_allocated(spec: Obj, before: Obj) -> None:
+    """An update that leaves out what was allocated keeps it."""
+    if _has_ip(spec) and _has_ip(before):
+        if not spec.get("clusterIP") and before.get("clusterIP"):
+            spec["clusterIP"] = before["clusterIP"]
+        if not spec.get("clusterIPs") and spec.get("clusterIP") == before.get("clusterIP") and "clusterIPs" in before:
+            spec["clusterIPs"] = before["clusterIPs"]
+    if _has_node_ports(spec) and _has_node_ports(before):
+        used = set(_node_ports(before)) & set(_node_ports(spec))
+        known = {p.get("name", ""): p.get("nodePort") for p in before.get("ports") or ()}
+        for port in spec.get("ports") or ():
+            number = known.get(port.get("name", ""))
+            if not port.get("nodePort") and number and number not in used:
+                port["nodePort"] = number
+                used.add(number)
+    if needs_health_check(spec) and needs_health_check(before) and not spec.get("healthCheckNodePort"):
+        spec["healthCheckNodePort"] = before.get("healthCheckNodePort", 0)
+
+
+def _synchronize(spec: Obj, before: Obj) -> None:
+    """The one address and the list of them agree again when a client changed one of the two."""
+    ip, ips, was = spec.get("clusterIP", ""), spec.get("clusterIPs") or [], before.get("clusterIPs") or []
+    if ips == was and ip != before.get("clusterIP", ""):
+        spec.pop("clusterIPs", None)
+        if ip:
+            spec["clusterIPs"] = [ip]
+    elif ips != was and ip == before.get("clusterIP", ""):
+        spec.pop("clusterIP", None)
+        if ips:
+            spec["clusterIP"] = ips[0]
+
+
+def _drop_what_the_type_has_not(spec: Obj, before: Obj) -> None:
+    """What stands there only because the type was another one goes."""
+    gone: list[str] = []
+    if _has_ip(before) and not _has_ip(spec):
+        gone += ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"]
+    if needs_health_check(before) and not needs_health_check(spec):
+        gone.append("healthCheckNodePort")
+    if spec.get("type") != "LoadBalancer":
+        gone += ["allocateLoadBalancerNodePorts", "loadBalancerClass"]
+    if spec.get("type") in ("ClusterIP", "ExternalName") and not spec.get("externalIPs"):
+        gone.append("externalTrafficPolicy")
+    for key in gone:
+        if key in spec and spec[key] == before.get(key):
+            del spec[key]
+    if _has_node_ports(before) and not _has_node_ports(spec) and _node_ports(spec) == _node_ports(before):
+        for port in spec.get("ports") or ():
+            port.pop("nodePort", None)
+
+
 def _allocate(spec: Obj, before: Obj, ctx: Context) -> Errors:
     """Give the Service its address and ports."""
     if spec.get("type") == "ExternalName":
         return []
-    if not spec.get("ipFamilyPolicy"):
-        anywhere = spec.get("clusterIP") == "None" and not spec.get("selector")
-        spec["ipFamilyPolicy"] = before.get("ipFamilyPolicy") or ("RequireDualStack" if anywhere else "SingleStack")
-    if not spec.get("ipFamilies"):
-        spec["ipFamilies"] = ["IPv4"]
-        if spec.get("clusterIP") == "None" and not spec.get("selector") and spec["ipFamilyPolicy"] != "SingleStack":
-            spec["ipFamilies"] = ["IPv4", "IPv6"]
-    return _allocate_ip(spec, before, ctx) or _allocate_ports(spec, before, ctx)
-
-
-def _allocate_ip(spec: Obj, before: Obj, ctx: Context) -> Errors:
-    ip = spec.get("clusterIP")
-    if not ip:
-        ip = ctx.allocate_cluster_ip()
-        if ip is None:
-            return [internal("spec.clusterIPs", "failed to allocate a serviceIP: range is full")]
-    elif ip != "None" and ip != before.get("clusterIP") and (errors := ctx.claim_cluster_ip(ip, "spec.clusterIPs")):
+    errors = _families(spec, before)
+    if errors:
         return errors
-    spec["clusterIP"] = ip
-    if not spec.get("clusterIPs"):
-        spec["clusterIPs"] = [ip]
+    if not _has_ip(before):
+        errors = _allocate_ip(spec, ctx)
+    return errors or _allocate_ports(spec, before, ctx)
+
+
+def _families(spec: Obj, before: Obj) -> Errors:
+    anywhere = spec.get("clusterIP") == "None" and not spec.get("selector")
+    if not spec.get("ipFamilyPolicy"):
+        spec["ipFamilyPolicy"] = before.get("ipFamilyPolicy") or ("RequireDualStack" if anywhere else "SingleStack")
+    if errors := cluster_ips(spec):
+        return errors
+    families, single = spec.get("ipFamilies") or ["IPv4"], spec["ipFamilyPolicy"] == "SingleStack"
+    if anywhere:
+        if len(families) < 2 and not single:
+            families = [*families, "IPv6" if families[0] == "IPv4" else "IPv4"]
+    else:
+        if spec["ipFamilyPolicy"] == "RequireDualStack":
+            errors.append(invalid("spec.ipFamilyPolicy", spec["ipFamilyPolicy"],
+                                  "this cluster is not configured for dual-stack services"))
+        errors += [invalid(f"spec.ipFamilies[{i}]", f, "not configured on this cluster")
+                   for i, f in enumerate(families) if f != "IPv4"]
+    spec["ipFamilies"] = families
+    return errors
+
+
+def _allocate_ip(spec: Obj, ctx: Context) -> Errors:
+    ip = spec.get("clusterIP")
+    if ip == "None":
+        return []
+    if ip:
+        return ctx.claim_cluster_ip(ip, "spec.clusterIPs")
+    ip = ctx.allocate_cluster_ip()
+    if ip is None:
+        return [internal("spec.clusterIPs", "failed to allocate a serviceIP: range is full")]
+    spec["clusterIP"], spec["clusterIPs"] = ip, [ip]
     return []
 
 
 def _allocate_ports(spec: Obj, before: Obj, ctx: Context) -> Errors:
-    kind = spec.get("type")
-    if kind != "NodePort" and not (kind == "LoadBalancer" and spec.get("allocateLoadBalancerNodePorts", True)):
-        return []
-    had = {(p.get("nodePort"), p.get("protocol")) for p in before.get("ports") or ()}
-    taken: dict[int, str] = {}
-    errors: list[FieldError] = []
-    for i, port in enumerate(spec.get("ports") or ()):
-        number = port.get("nodePort")
-        if number:
-            if (number, port.get("protocol")) not in had and number not in taken:
-                errors += ctx.claim_node_port(number, f"spec.ports[{i}].nodePort")
-            taken[number] = port.get("protocol", "TCP")
-    for i, port in enumerate(spec.get("ports") or ()):
-        if port.get("nodePort"):
-            continue
-        chosen = ctx.allocate_node_port()
-        while chosen is not None and chosen in taken:
-            chosen = ctx.allocate_node_port()
-        if chosen is None:
-            return [internal(f"spec.ports[{i}].nodePort", "failed to allocate a nodePort: range is full")]
-        port["nodePort"] = chosen
-        taken[chosen] = port.get("protocol", "TCP")
+    errors: Errors = []
+    had, taken = set(_node_ports(before)), set(_node_ports(spec))
+    if before.get("healthCheckNodePort"):
+        had.add(before["healthCheckNodePort"])
+
+    def choose() -> int | None:
+        number = ctx.allocate_node_port(taken)
+        if number is not None:
+            taken.add(number)
+        return number
+
+    if _has_node_ports(spec):
+        for i, port in enumerate(spec.get("ports") or ()):
+            at, number = f"spec.ports[{i}].nodePort", port.get("nodePort")
+            if not number:
+                port["nodePort"] = choose()
+                if port["nodePort"] is None:
+                    return [internal(at, "failed to allocate a nodePort: range is full")]
+            elif number not in had:
+                errors += ctx.claim_node_port(number, at)
+    if needs_health_check(spec):
+        number = spec.get("healthCheckNodePort")
+        if not number:
+            spec["healthCheckNodePort"] = choose() or 0
+        elif number not in had:
+            errors += ctx.claim_node_port(number, "spec.healthCheckNodePort")
     return errors
-
-
-def _patch_allocated(spec: Obj, before: Obj) -> None:
-    """An update that leaves out what was allocated keeps it (patchAllocatedValues)."""
-    def has_ip(kind: Any) -> bool:
-        return kind in ("ClusterIP", "NodePort", "LoadBalancer")
-
-    def has_ports(kind: Any) -> bool:
-        return kind in ("NodePort", "LoadBalancer")
-
-    if has_ip(spec.get("type")) and has_ip(before.get("type")):
-        for key in ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"):
-            if not spec.get(key) and before.get(key):
-                spec[key] = before[key]
-    if has_ports(spec.get("type")) and has_ports(before.get("type")):
-        taken = {p.get("nodePort") for p in spec.get("ports") or ()}
-        known = {(p.get("port"), p.get("protocol")): p.get("nodePort") for p in before.get("ports") or ()}
-        for port in spec.get("ports") or ():
-            number = known.get((port.get("port"), port.get("protocol")))
-            if not port.get("nodePort") and number and number not in taken:
-                port["nodePort"] = number
-    if not has_ports(spec.get("type")) and has_ports(before.get("type")):
-        known = {(p.get("port"), p.get("protocol")): p.get("nodePort") for p in before.get("ports") or ()}
-        for port in spec.get("ports") or ():
-            if port.get("nodePort") and port["nodePort"] in known.values():
-                del port["nodePort"]
-        spec.pop("externalTrafficPolicy", None)
