@@ -24,8 +24,17 @@ _TITLES = {
     "FieldValueTooFew": "Too few",
     "InternalError": "Internal error",
 }
-_ESCAPES = {"\a": "\\a", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\v": "\\v", "\\": "\\\\",
-            '"': '\\"'}
+_ESCAPES = {
+    "\a": "\\a",
+    "\b": "\\b",
+    "\f": "\\f",
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
+    "\v": "\\v",
+    "\\": "\\\\",
+    '"': '\\"',
+}
 
 
 class Raw(str):
@@ -50,7 +59,10 @@ class FieldError:
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, FieldError) and (self.reason, self.path, self.message) == (
-            other.reason, other.path, other.message)
+            other.reason,
+            other.path,
+            other.message,
+        )
 
     def __hash__(self) -> int:
         return hash((self.reason, self.path, self.message))

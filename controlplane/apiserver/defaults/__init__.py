@@ -1,7 +1,8 @@
 """What Kubernetes adds to an object that leaves things out.
 
-`apply` does what upstream's defaulting functions do at decoding, and adds the fields that Go writes even when they are
-empty (`status: {}`, `resources: {}`), so that what is stored is what the wire shows.
+`apply` does what upstream's defaulting functions do after decoding, and what its conversions between the API and the
+server's own structs do to fields that go together.  The fields that Go writes even when nobody set them (`status: {}`)
+are the decoder's business (schema.py).
 """
 
 from __future__ import annotations
@@ -26,39 +27,26 @@ _FUNCTIONS: dict[tuple[str, str], Callable[[Obj], None]] = {
     ("v1", "PersistentVolumeClaim"): core.persistent_volume_claim,
     ("v1", "LimitRange"): core.limit_range,
     ("v1", "ResourceQuota"): core.resource_quota,
-    ("v1", "Event"): core.event,
-    ("events.k8s.io/v1", "Event"): core.event_v1,
     ("apps/v1", "Deployment"): apps.deployment,
     ("apps/v1", "ReplicaSet"): apps.replica_set,
     ("apps/v1", "StatefulSet"): apps.stateful_set,
     ("apps/v1", "DaemonSet"): apps.daemon_set,
-    ("apps/v1", "ControllerRevision"): others.controller_revision,
     ("batch/v1", "Job"): apps.job,
     ("batch/v1", "CronJob"): apps.cron_job,
-    ("policy/v1", "PodDisruptionBudget"): apps.disruption_budget,
     ("autoscaling/v1", "HorizontalPodAutoscaler"): apps.autoscaler_v1,
     ("autoscaling/v2", "HorizontalPodAutoscaler"): apps.autoscaler_v2,
     ("networking.k8s.io/v1", "NetworkPolicy"): others.network_policy,
-    ("networking.k8s.io/v1", "Ingress"): others.ingress,
     ("networking.k8s.io/v1", "IngressClass"): others.ingress_class,
     ("discovery.k8s.io/v1", "EndpointSlice"): others.endpoint_slice,
     ("storage.k8s.io/v1", "StorageClass"): others.storage_class,
     ("storage.k8s.io/v1", "CSIDriver"): others.csi_driver,
-    ("storage.k8s.io/v1", "VolumeAttachment"): others.volume_attachment,
     ("scheduling.k8s.io/v1", "PriorityClass"): others.priority_class,
-    ("rbac.authorization.k8s.io/v1", "Role"): others.role,
-    ("rbac.authorization.k8s.io/v1", "ClusterRole"): others.role,
     ("rbac.authorization.k8s.io/v1", "RoleBinding"): others.role_binding,
     ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"): others.role_binding,
-    ("coordination.k8s.io/v1", "Lease"): others.lease,
     ("certificates.k8s.io/v1", "CertificateSigningRequest"): others.certificate_request,
     ("apiextensions.k8s.io/v1", "CustomResourceDefinition"): others.custom_resource_definition,
     ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"): others.validating_webhooks,
     ("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration"): others.mutating_webhooks,
-    ("authorization.k8s.io/v1", "SelfSubjectAccessReview"): others.access_review,
-    ("authorization.k8s.io/v1", "LocalSubjectAccessReview"): others.access_review,
-    ("authorization.k8s.io/v1", "SubjectAccessReview"): others.access_review,
-    ("authentication.k8s.io/v1", "TokenReview"): others.review,
 }
 
 

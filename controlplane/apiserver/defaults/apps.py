@@ -31,14 +31,12 @@ def deployment(obj: Obj) -> None:
     _default(spec, "revisionHistoryLimit", 10)
     _default(spec, "progressDeadlineSeconds", 600)
     template(spec.setdefault("template", {}))
-    obj.setdefault("status", {})
 
 
 def replica_set(obj: Obj) -> None:
     spec = obj.setdefault("spec", {})
     _default(spec, "replicas", 1)
     template(spec.setdefault("template", {}))
-    obj.setdefault("status", {}).setdefault("replicas", 0)
 
 
 def replication_controller(obj: Obj) -> None:
@@ -53,7 +51,6 @@ def replication_controller(obj: Obj) -> None:
             if not meta.get("labels"):
                 meta["labels"] = dict(labels)
     _default(spec, "replicas", 1)
-    obj.setdefault("status", {}).setdefault("replicas", 0)
 
 
 def stateful_set(obj: Obj) -> None:
@@ -71,15 +68,11 @@ def stateful_set(obj: Obj) -> None:
     _default(spec, "replicas", 1)
     _default(spec, "revisionHistoryLimit", 10)
     template(spec.setdefault("template", {}))
-    for claim in spec.get("volumeClaimTemplates", ()):
+    for claim in spec.get("volumeClaimTemplates") or ():
         claim.setdefault("apiVersion", "v1")
         claim.setdefault("kind", "PersistentVolumeClaim")
-        claim.setdefault("metadata", {})
         claim_spec(claim.setdefault("spec", {}))
         _text(claim.setdefault("status", {}), "phase", "Pending")
-    status = obj.setdefault("status", {})
-    status.setdefault("replicas", 0)
-    status.setdefault("availableReplicas", 0)
 
 
 def daemon_set(obj: Obj) -> None:
@@ -92,9 +85,6 @@ def daemon_set(obj: Obj) -> None:
         _default(rolling, "maxSurge", 0)
     _default(spec, "revisionHistoryLimit", 10)
     template(spec.setdefault("template", {}))
-    status = obj.setdefault("status", {})
-    for key in ("currentNumberScheduled", "desiredNumberScheduled", "numberMisscheduled", "numberReady"):
-        status.setdefault(key, 0)
 
 
 def job_spec(spec: Obj) -> None:
@@ -106,7 +96,6 @@ def job_spec(spec: Obj) -> None:
     _default(spec, "backoffLimit", 2147483647 if spec.get("backoffLimitPerIndex") is not None else 6)
     _text(spec, "completionMode", "NonIndexed")
     _default(spec, "suspend", False)
-    _default(spec, "manualSelector", False) if "manualSelector" in spec else None
     policy = spec.get("podFailurePolicy")
     if policy:
         for rule in policy.get("rules") or ():
@@ -120,7 +109,6 @@ def job(obj: Obj) -> None:
     spec = obj.setdefault("spec", {})
     job_spec(spec)
     template(spec.setdefault("template", {}))
-    obj.setdefault("status", {})
 
 
 def cron_job(obj: Obj) -> None:
@@ -132,14 +120,6 @@ def cron_job(obj: Obj) -> None:
     job_template = spec.setdefault("jobTemplate", {})
     job_template.setdefault("metadata", {})
     template(job_template.setdefault("spec", {}).setdefault("template", {}))
-    obj.setdefault("status", {})
-
-
-def disruption_budget(obj: Obj) -> None:
-    obj.setdefault("spec", {})
-    status = obj.setdefault("status", {})
-    for key in ("currentHealthy", "desiredHealthy", "disruptionsAllowed", "expectedPods"):
-        status.setdefault(key, 0)
 
 
 def _scaling_rules(rules: Obj | None, window: int | None, policies: list[Obj]) -> Obj:
@@ -156,21 +136,23 @@ def autoscaler_v2(obj: Obj) -> None:
     spec = obj.setdefault("spec", {})
     _default(spec, "minReplicas", 1)
     if not spec.get("metrics"):
-        spec["metrics"] = [{"type": "Resource", "resource": {
-            "name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}}]
+        spec["metrics"] = [
+            {
+                "type": "Resource",
+                "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}},
+            }
+        ]
     if "behavior" in spec:
         behavior = spec["behavior"]
-        behavior["scaleUp"] = _scaling_rules(behavior.get("scaleUp"), 0, [
-            {"type": "Pods", "value": 4, "periodSeconds": 15}, {"type": "Percent", "value": 100, "periodSeconds": 15}])
-        behavior["scaleDown"] = _scaling_rules(behavior.get("scaleDown"), None, [
-            {"type": "Percent", "value": 100, "periodSeconds": 15}])
-    status = obj.setdefault("status", {})
-    status.setdefault("desiredReplicas", 0)
-    status.setdefault("currentMetrics", None)
+        behavior["scaleUp"] = _scaling_rules(
+            behavior.get("scaleUp"),
+            0,
+            [{"type": "Pods", "value": 4, "periodSeconds": 15}, {"type": "Percent", "value": 100, "periodSeconds": 15}],
+        )
+        behavior["scaleDown"] = _scaling_rules(
+            behavior.get("scaleDown"), None, [{"type": "Percent", "value": 100, "periodSeconds": 15}]
+        )
 
 
 def autoscaler_v1(obj: Obj) -> None:
     _default(obj.setdefault("spec", {}), "minReplicas", 1)
-    status = obj.setdefault("status", {})
-    status.setdefault("currentReplicas", 0)
-    status.setdefault("desiredReplicas", 0)

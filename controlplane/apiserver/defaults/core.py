@@ -27,11 +27,12 @@ def service(obj: Obj) -> None:
     if spec["sessionAffinity"] == "None":
         spec.pop("sessionAffinityConfig", None)
     elif spec["sessionAffinity"] == "ClientIP" and (
-            ((spec.get("sessionAffinityConfig") or {}).get("clientIP") or {}).get("timeoutSeconds") is None):
+        ((spec.get("sessionAffinityConfig") or {}).get("clientIP") or {}).get("timeoutSeconds") is None
+    ):
         spec["sessionAffinityConfig"] = {"clientIP": {"timeoutSeconds": 10800}}
     _text(spec, "type", "ClusterIP")
     kind = spec["type"]
-    for port in spec.get("ports", ()):
+    for port in spec.get("ports") or ():
         _text(port, "protocol", "TCP")
         if not port.get("targetPort"):
             port["targetPort"] = port.get("port", 0)
@@ -40,17 +41,17 @@ def service(obj: Obj) -> None:
         _text(spec, "externalTrafficPolicy", "Cluster")
     if kind != "ExternalName":
         _text(spec, "internalTrafficPolicy", "Cluster")
-    status = obj.setdefault("status", {}).setdefault("loadBalancer", {})
     if kind == "LoadBalancer":
         _default(spec, "allocateLoadBalancerNodePorts", True)
-        for ingress in status.get("ingress", ()):
+        balancer = (obj.get("status") or {}).get("loadBalancer") or {}
+        for ingress in balancer.get("ingress") or ():
             if ingress.get("ip"):
                 _text(ingress, "ipMode", "VIP")
 
 
 def endpoints(obj: Obj) -> None:
-    for subset in obj.get("subsets", ()):
-        for port in subset.get("ports", ()):
+    for subset in obj.get("subsets") or ():
+        for port in subset.get("ports") or ():
             _text(port, "protocol", "TCP")
 
 
@@ -67,7 +68,6 @@ def namespace(obj: Obj) -> None:
     meta = obj.setdefault("metadata", {})
     if name := meta.get("name"):
         meta.setdefault("labels", {})["kubernetes.io/metadata.name"] = name
-    obj.setdefault("spec", {})
     _text(obj.setdefault("status", {}), "phase", "Active")
 
 
@@ -85,14 +85,6 @@ def node(obj: Obj) -> None:
             status["allocatable"] = dict(status["capacity"])
     if "allocatable" in status:
         round_up(status["allocatable"])
-    status.setdefault("daemonEndpoints", {}).setdefault("kubeletEndpoint", {"Port": 0})
-    info = status.setdefault("nodeInfo", {})
-    for key in _NODE_INFO:
-        info.setdefault(key, "")
-
-
-_NODE_INFO = ("machineID", "systemUUID", "bootID", "kernelVersion", "osImage", "containerRuntimeVersion",
-              "kubeletVersion", "kubeProxyVersion", "operatingSystem", "architecture")
 
 
 def persistent_volume(obj: Obj) -> None:
@@ -134,22 +126,3 @@ def resource_quota(obj: Obj) -> None:
     spec = obj.setdefault("spec", {})
     if "hard" in spec:
         round_up(spec["hard"])
-    obj.setdefault("status", {})
-
-
-def event(obj: Obj) -> None:
-    """The fields of an Event that are written even when nothing is in them."""
-    obj.setdefault("involvedObject", {})
-    obj.setdefault("source", {})
-    for key in ("firstTimestamp", "lastTimestamp", "eventTime"):
-        obj.setdefault(key, None)
-    for key in ("reportingComponent", "reportingInstance"):
-        obj.setdefault(key, "")
-
-
-def event_v1(obj: Obj) -> None:
-    obj.setdefault("eventTime", None)
-    obj.setdefault("regarding", {})
-    obj.setdefault("deprecatedSource", {})
-    for key in ("deprecatedFirstTimestamp", "deprecatedLastTimestamp"):
-        obj.setdefault(key, None)

@@ -16,16 +16,11 @@ def network_policy(obj: Obj) -> None:
     spec = obj.setdefault("spec", {})
     spec.setdefault("podSelector", {})
     for key in ("ingress", "egress"):
-        for rule in spec.get(key, ()):
-            for port in rule.get("ports", ()):
+        for rule in spec.get(key) or ():
+            for port in rule.get("ports") or ():
                 _text(port, "protocol", "TCP")
     if not spec.get("policyTypes"):
         spec["policyTypes"] = ["Ingress", "Egress"] if spec.get("egress") else ["Ingress"]
-
-
-def ingress(obj: Obj) -> None:
-    obj.setdefault("spec", {})
-    obj.setdefault("status", {}).setdefault("loadBalancer", {})
 
 
 def ingress_class(obj: Obj) -> None:
@@ -35,12 +30,7 @@ def ingress_class(obj: Obj) -> None:
 
 
 def endpoint_slice(obj: Obj) -> None:
-    if obj.get("endpoints") is None:
-        obj["endpoints"] = []
-    for endpoint in obj["endpoints"]:
-        endpoint.setdefault("conditions", {})
-    obj.setdefault("ports", None)
-    for port in obj["ports"] or ():
+    for port in obj.get("ports") or ():
         if port.get("name") is None:
             port["name"] = ""
         _text(port, "protocol", "TCP")
@@ -53,8 +43,13 @@ def storage_class(obj: Obj) -> None:
 
 def csi_driver(obj: Obj) -> None:
     spec = obj.setdefault("spec", {})
-    for key, value in (("attachRequired", True), ("podInfoOnMount", False), ("storageCapacity", False),
-                       ("requiresRepublish", False), ("seLinuxMount", False)):
+    for key, value in (
+        ("attachRequired", True),
+        ("podInfoOnMount", False),
+        ("storageCapacity", False),
+        ("requiresRepublish", False),
+        ("seLinuxMount", False),
+    ):
         if spec.get(key) is None:
             spec[key] = value
     _text(spec, "fsGroupPolicy", "ReadWriteOnceWithFSType")
@@ -62,51 +57,22 @@ def csi_driver(obj: Obj) -> None:
         spec["volumeLifecycleModes"] = ["Persistent"]
 
 
-def volume_attachment(obj: Obj) -> None:
-    obj.setdefault("spec", {}).setdefault("source", {})
-    obj.setdefault("status", {}).setdefault("attached", False)
-
-
 def priority_class(obj: Obj) -> None:
-    obj.setdefault("value", 0)
     _text(obj, "preemptionPolicy", "PreemptLowerPriority")
-
-
-def role(obj: Obj) -> None:
-    obj.setdefault("rules", None)
 
 
 def role_binding(obj: Obj) -> None:
     ref = obj.setdefault("roleRef", {})
     _text(ref, "apiGroup", "rbac.authorization.k8s.io")
-    for subject in obj.get("subjects", ()):
+    for subject in obj.get("subjects") or ():
         if not subject.get("apiGroup") and subject.get("kind") in ("User", "Group"):
             subject["apiGroup"] = "rbac.authorization.k8s.io"
-
-
-def lease(obj: Obj) -> None:
-    obj.setdefault("spec", {})
 
 
 def certificate_request(obj: Obj) -> None:
     spec = obj.setdefault("spec", {})
     if not spec.get("usages"):
         spec["usages"] = ["digital signature", "key encipherment"]
-    obj.setdefault("status", {})
-
-
-def review(obj: Obj) -> None:
-    obj.setdefault("spec", {})
-    obj.setdefault("status", {})
-
-
-def access_review(obj: Obj) -> None:
-    review(obj)
-    obj["status"].setdefault("allowed", False)
-
-
-def controller_revision(obj: Obj) -> None:
-    obj.setdefault("revision", 0)
 
 
 def custom_resource_definition(obj: Obj) -> None:
@@ -122,18 +88,17 @@ def custom_resource_definition(obj: Obj) -> None:
     client = (conversion.get("webhook") or {}).get("clientConfig") or {}
     if "service" in client and client["service"].get("port") is None:
         client["service"]["port"] = 443
-    obj.setdefault("status", {})
 
 
 def _webhooks(obj: Obj) -> None:
-    for hook in obj.get("webhooks", ()):
+    for hook in obj.get("webhooks") or ():
         _text(hook, "failurePolicy", "Fail")
         _text(hook, "matchPolicy", "Equivalent")
         for key in ("namespaceSelector", "objectSelector"):
             hook.setdefault(key, {})
         if hook.get("timeoutSeconds") is None:
             hook["timeoutSeconds"] = 10
-        for rule in hook.get("rules", ()):
+        for rule in hook.get("rules") or ():
             _text(rule, "scope", "*")
         if "service" in (client := hook.setdefault("clientConfig", {})) and client["service"].get("port") is None:
             client["service"]["port"] = 443
@@ -145,5 +110,5 @@ def validating_webhooks(obj: Obj) -> None:
 
 def mutating_webhooks(obj: Obj) -> None:
     _webhooks(obj)
-    for hook in obj.get("webhooks", ()):
+    for hook in obj.get("webhooks") or ():
         _text(hook, "reinvocationPolicy", "Never")

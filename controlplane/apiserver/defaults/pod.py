@@ -14,8 +14,9 @@ _HOST = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
 _DOMAIN = rf"(?:{_HOST}(?:\.{_HOST})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?"
 _PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _DIGEST = "@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}"
-_image = re.compile(rf"(?:{_DOMAIN}/)?{_PART}(?:/{_PART})*(?::(?P<tag>\w[\w.-]{{0,127}}))?(?P<digest>{_DIGEST})?",
-                    re.ASCII).fullmatch
+_image = re.compile(
+    rf"(?:{_DOMAIN}/)?{_PART}(?:/{_PART})*(?::(?P<tag>\w[\w.-]{{0,127}}))?(?P<digest>{_DIGEST})?", re.ASCII
+).fullmatch
 _identifier = re.compile("[a-f0-9]{64}").fullmatch
 
 
@@ -62,10 +63,10 @@ def container(c: Obj) -> None:
         c["terminationMessagePath"] = "/dev/termination-log"
     if not c.get("terminationMessagePolicy"):
         c["terminationMessagePolicy"] = "File"
-    for port in c.get("ports", ()):
+    for port in c.get("ports") or ():
         if not port.get("protocol"):
             port["protocol"] = "TCP"
-    for env in c.get("env", ()):
+    for env in c.get("env") or ():
         source = env.get("valueFrom")
         if source:
             if "fieldRef" in source:
@@ -101,7 +102,7 @@ _SOURCES: dict[str, Obj] = {
 
 
 def _items(source: Obj) -> None:
-    for item in source.get("items", ()):
+    for item in source.get("items") or ():
         if "fieldRef" in item:
             item["fieldRef"].setdefault("apiVersion", "v1")
         if "resourceFieldRef" in item:
@@ -126,7 +127,7 @@ def volume(v: Obj) -> None:
     if "downwardAPI" in v:
         _items(v["downwardAPI"])
     elif "projected" in v:
-        for source in v["projected"].get("sources", ()):
+        for source in v["projected"].get("sources") or ():
             if "downwardAPI" in source:
                 _items(source["downwardAPI"])
             if "serviceAccountToken" in source:
@@ -165,9 +166,9 @@ def pod_spec(spec: Obj) -> None:
     for c in spec.get("containers") or ():
         container(c)
     for key in ("initContainers", "ephemeralContainers"):
-        for c in spec.get(key, ()):
+        for c in spec.get(key) or ():
             container(c)
-    for v in spec.get("volumes", ()):
+    for v in spec.get("volumes") or ():
         volume(v)
     if "overhead" in spec:
         round_up(spec["overhead"])
@@ -191,12 +192,11 @@ def pod(obj: Obj) -> None:
         spec["enableServiceLinks"] = True
     if spec.get("hostNetwork"):
         for key in ("containers", "initContainers"):
-            for c in spec.get(key, ()):
-                for port in c.get("ports", ()):
+            for c in spec.get(key) or ():
+                for port in c.get("ports") or ():
                     if not port.get("hostPort") and port.get("containerPort"):
                         port["hostPort"] = port["containerPort"]
-    status = obj.setdefault("status", {})
-    if status:
+    if status := obj.get("status"):
         _addresses(status)
 
 

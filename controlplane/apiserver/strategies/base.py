@@ -30,11 +30,23 @@ class Strategy:
     looks at a changed object as at a new one too, metadata and all.
     """
 
-    def __init__(self, kind: str, *, namespaced: bool = True, name: NameCheck = name_is_subdomain,
-                 status: Obj | None = None, generation: tuple[str, ...] = (), validate: Validate | None = None,
-                 update: ValidateUpdate | None = None, status_update: ValidateUpdate | None = None,
-                 create_on_update: bool = False, unconditional: bool = True,
-                 whole: bool = False, custom: bool = False, selectable: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        kind: str,
+        *,
+        namespaced: bool = True,
+        name: NameCheck = name_is_subdomain,
+        status: Obj | None = None,
+        generation: tuple[str, ...] = (),
+        validate: Validate | None = None,
+        update: ValidateUpdate | None = None,
+        status_update: ValidateUpdate | None = None,
+        create_on_update: bool = False,
+        unconditional: bool = True,
+        whole: bool = False,
+        custom: bool = False,
+        selectable: tuple[str, ...] = (),
+    ) -> None:
         self.kind = kind
         self.namespaced = namespaced
         self.name_check = name
@@ -64,8 +76,12 @@ class Strategy:
         self._keep_metadata(new, old)
         if self.status is not None:
             self._keep_status(new, old)
-        if self.generation and any(not same(new.get(k), old.get(k)) if k != "annotations" else not same(
-                new["metadata"].get(k), old["metadata"].get(k)) for k in self.generation):
+        if self.generation and any(
+            not same(new.get(k), old.get(k))
+            if k != "annotations"
+            else not same(new["metadata"].get(k), old["metadata"].get(k))
+            for k in self.generation
+        ):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
 
     def prepare_for_status_update(self, new: Obj, old: Obj, ctx: Context) -> None:

@@ -60,8 +60,14 @@ class Context:
         """What is wrong with an address that the client chose."""
         shown = [ip]
         if not ip.startswith(self.service_net + "."):
-            return [invalid(path, shown, f"failed to allocate IP {ip}: the provided IP ({ip}) is not in the valid "
-                            f"range. The range of valid IPs is {self.service_net}.0.0/16")]
+            return [
+                invalid(
+                    path,
+                    shown,
+                    f"failed to allocate IP {ip}: the provided IP ({ip}) is not in the valid "
+                    f"range. The range of valid IPs is {self.service_net}.0.0/16",
+                )
+            ]
         if self.cluster_ip_used(ip):
             return [invalid(path, shown, f"failed to allocate IP {ip}: provided IP is already allocated")]
         return []
@@ -69,9 +75,11 @@ class Context:
     def claim_node_port(self, port: int, path: str) -> list[FieldError]:
         low, high = NODE_PORTS
         if not low <= port <= high:
-            return [invalid(path, port, "provided port is not in the valid range. The range of valid ports is "
-                            f"{low}-{high}")]
+            return [
+                invalid(
+                    path, port, f"provided port is not in the valid range. The range of valid ports is {low}-{high}"
+                )
+            ]
         if self.node_port_used(port):
             return [invalid(path, port, "provided port is already allocated")]
         return []
-

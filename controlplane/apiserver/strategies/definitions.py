@@ -16,8 +16,11 @@ class DefinitionStrategy(Strategy):
 
     def prepare_for_create(self, obj: Obj, ctx: Context) -> None:
         super().prepare_for_create(obj, ctx)
-        obj["status"] = {"acceptedNames": {"kind": "", "plural": ""}, "conditions": None,
-                         "storedVersions": _stored(obj, [])}
+        obj["status"] = {
+            "acceptedNames": {"kind": "", "plural": ""},
+            "conditions": None,
+            "storedVersions": _stored(obj, []),
+        }
 
     def prepare_for_update(self, new: Obj, old: Obj, ctx: Context) -> None:
         super().prepare_for_update(new, old, ctx)

@@ -18,8 +18,13 @@ class JobStrategy(Strategy):
         uid, name = metadata.get("uid", ""), metadata.get("name", "")
         template = spec.setdefault("template", {})
         template_meta = template.setdefault("metadata", {})
-        template_meta["labels"] = {**(template_meta.get("labels") or {}), "controller-uid": uid, "job-name": name,
-                                   CONTROLLER_UID: uid, JOB_NAME: name}
+        template_meta["labels"] = {
+            **(template_meta.get("labels") or {}),
+            "controller-uid": uid,
+            "job-name": name,
+            CONTROLLER_UID: uid,
+            JOB_NAME: name,
+        }
         selector = spec["selector"] = dict(spec.get("selector") or {})
         labels = dict(selector.get("matchLabels") or {})
         labels.setdefault(CONTROLLER_UID, uid)

@@ -14,7 +14,7 @@ def qos_class(spec: Obj) -> str:
     """Guaranteed, Burstable or BestEffort, of cpu and memory (kubernetes: pkg/apis/core/v1/helper/qos)."""
     if resources := spec.get("resources"):
         return _qos([resources])
-    return _qos([c.get("resources") or {} for key in ("containers", "initContainers") for c in spec.get(key, ())])
+    return _qos([c.get("resources") or {} for key in ("containers", "initContainers") for c in spec.get(key) or ()])
 
 
 def _qos(all_resources: list[Obj]) -> str:
@@ -41,9 +41,14 @@ class PodStrategy(Strategy):
         spec = obj.get("spec") or {}
         obj["status"] = {"phase": "Pending", "qosClass": qos_class(spec)}
         if spec.get("schedulingGates"):
-            obj["status"]["conditions"] = [{
-                "type": "PodScheduled", "status": "False", "reason": "SchedulingGated",
-                "message": "Scheduling is blocked due to non-empty scheduling gates"}]
+            obj["status"]["conditions"] = [
+                {
+                    "type": "PodScheduled",
+                    "status": "False",
+                    "reason": "SchedulingGated",
+                    "message": "Scheduling is blocked due to non-empty scheduling gates",
+                }
+            ]
         self._spread_by_keys(obj, spec)
 
     @staticmethod
@@ -55,7 +60,8 @@ class PodStrategy(Strategy):
             if keys and "labelSelector" in constraint:
                 selector = dict(constraint["labelSelector"])
                 selector["matchExpressions"] = list(selector.get("matchExpressions") or ()) + [
-                    {"key": k, "operator": "In", "values": [labels[k]]} for k in keys]
+                    {"key": k, "operator": "In", "values": [labels[k]]} for k in keys
+                ]
                 constraint["labelSelector"] = selector
 
     def prepare_for_update(self, new: Obj, old: Obj, ctx: Context) -> None:

@@ -131,10 +131,18 @@ def _families(spec: Obj, before: Obj) -> Errors:
             families = [*families, "IPv6" if families[0] == "IPv4" else "IPv4"]
     else:
         if spec["ipFamilyPolicy"] == "RequireDualStack":
-            errors.append(invalid("spec.ipFamilyPolicy", spec["ipFamilyPolicy"],
-                                  "this cluster is not configured for dual-stack services"))
-        errors += [invalid(f"spec.ipFamilies[{i}]", f, "not configured on this cluster")
-                   for i, f in enumerate(families) if f != "IPv4"]
+            errors.append(
+                invalid(
+                    "spec.ipFamilyPolicy",
+                    spec["ipFamilyPolicy"],
+                    "this cluster is not configured for dual-stack services",
+                )
+            )
+        errors += [
+            invalid(f"spec.ipFamilies[{i}]", f, "not configured on this cluster")
+            for i, f in enumerate(families)
+            if f != "IPv4"
+        ]
     spec["ipFamilies"] = families
     return errors
 

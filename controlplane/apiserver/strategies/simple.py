@@ -65,12 +65,20 @@ class EventStrategy(Strategy):
         metadata = obj["metadata"]
         involved = obj.get("involvedObject") or obj.get("regarding") or {}
         source: Any = obj.get("source") or obj.get("deprecatedSource") or {}
-        values = {f"involvedObject.{k}": str(involved.get(k, "")) for k in (
-            "kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")}
+        values = {
+            f"involvedObject.{k}": str(involved.get(k, ""))
+            for k in ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
+        }
         component = source.get("component") or obj.get("reportingComponent") or obj.get("reportingController") or ""
-        return {"metadata.name": metadata.get("name", ""), "metadata.namespace": metadata.get("namespace", ""),
-                **values, "reason": obj.get("reason", ""), "reportingComponent": obj.get("reportingComponent", ""),
-                "source": component, "type": obj.get("type", "")}
+        return {
+            "metadata.name": metadata.get("name", ""),
+            "metadata.namespace": metadata.get("namespace", ""),
+            **values,
+            "reason": obj.get("reason", ""),
+            "reportingComponent": obj.get("reportingComponent", ""),
+            "source": component,
+            "type": obj.get("type", ""),
+        }
 
     def validate_update(self, new: Obj, old: Obj, ctx: Context) -> Errors:
         return self._metadata_update(new, old)

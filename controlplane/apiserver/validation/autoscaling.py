@@ -16,8 +16,13 @@ from controlplane.apiserver.validation.quantities import value_of
 Obj = dict[str, Any]
 Errors = list[FieldError]
 
-_SOURCES = {"ContainerResource": "containerResource", "External": "external", "Object": "object", "Pods": "pods",
-            "Resource": "resource"}
+_SOURCES = {
+    "ContainerResource": "containerResource",
+    "External": "external",
+    "Object": "object",
+    "Pods": "pods",
+    "Resource": "resource",
+}
 _NO_NAME = "must specify a metric name"
 
 
@@ -61,8 +66,9 @@ def autoscaler_update(new: Obj, old: Obj) -> Errors:
 
 def autoscaler_status_update(new: Obj, old: Obj) -> Errors:
     status = new.get("status") or {}
-    return (nonnegative(status.get("currentReplicas") or 0, "status.currentReplicas")
-            + nonnegative(status.get("desiredReplicas") or 0, "status.desiredReplicas"))
+    return nonnegative(status.get("currentReplicas") or 0, "status.currentReplicas") + nonnegative(
+        status.get("desiredReplicas") or 0, "status.desiredReplicas"
+    )
 
 
 def _metric(metric: Obj, path: str) -> Errors:
@@ -79,8 +85,11 @@ def _metric(metric: Obj, path: str) -> Errors:
     if expected not in present:
         errors.append(fields.required(f"{path}.{expected}", "must populate information for the given metric source"))
     if len(present) != 1:
-        errors += [fields.forbidden(f"{path}.{k}", "must populate the given metric source only")
-                   for k in sorted(present) if k != expected]
+        errors += [
+            fields.forbidden(f"{path}.{k}", "must populate the given metric source only")
+            for k in sorted(present)
+            if k != expected
+        ]
     return errors
 
 
@@ -93,18 +102,24 @@ def _source(kind: str, source: Obj, path: str) -> Errors:
             errors += reference(source.get("describedObject") or {}, f"{path}.describedObject")
         errors += _identifier(source.get("metric") or {}, f"{path}.metric") + _target(target, f"{path}.target")
         if kind == "object" and value is None and average is None:
-            errors.append(fields.required(f"{path}.target.averageValue",
-                                          "must set either a target value or averageValue"))
+            errors.append(
+                fields.required(f"{path}.target.averageValue", "must set either a target value or averageValue")
+            )
         if kind == "external":
             if value is None and average is None:
-                errors.append(fields.required(f"{path}.target.averageValue", "must set either a target value for "
-                                              "metric or a per-pod target"))
+                errors.append(
+                    fields.required(
+                        f"{path}.target.averageValue", "must set either a target value for metric or a per-pod target"
+                    )
+                )
             if value is not None and average is not None:
-                errors.append(fields.forbidden(f"{path}.target.value", "may not set both a target value for metric and "
-                                               "a per-pod target"))
+                errors.append(
+                    fields.forbidden(
+                        f"{path}.target.value", "may not set both a target value for metric and a per-pod target"
+                    )
+                )
         if kind == "pods" and (average is None or value_of(average) <= 0):
-            errors.append(fields.required(f"{path}.target.averageValue",
-                                          "must specify a positive target averageValue"))
+            errors.append(fields.required(f"{path}.target.averageValue", "must specify a positive target averageValue"))
         return errors
     if not source.get("name"):
         errors.append(fields.required(f"{path}.name", "must specify a resource name"))
@@ -112,11 +127,17 @@ def _source(kind: str, source: Obj, path: str) -> Errors:
         errors.append(fields.required(f"{path}.container", "must specify a container"))
     errors += _target(target, f"{path}.target")
     if utilization is None and average is None:
-        errors.append(fields.required(f"{path}.target.averageUtilization",
-                                      "must set either a target raw value or a target utilization"))
+        errors.append(
+            fields.required(
+                f"{path}.target.averageUtilization", "must set either a target raw value or a target utilization"
+            )
+        )
     if utilization is not None and average is not None:
-        errors.append(fields.forbidden(f"{path}.target.averageValue",
-                                       "may not set both a target raw value and a target utilization"))
+        errors.append(
+            fields.forbidden(
+                f"{path}.target.averageValue", "may not set both a target raw value and a target utilization"
+            )
+        )
     return errors
 
 
@@ -148,11 +169,13 @@ def _rules(rules: Obj, path: str) -> Errors:
     errors: Errors = []
     window, select = rules.get("stabilizationWindowSeconds"), rules.get("selectPolicy")
     if window is not None and window < 0:
-        errors.append(fields.invalid(f"{path}.stabilizationWindowSeconds", window,
-                                     "must be greater than or equal to zero"))
+        errors.append(
+            fields.invalid(f"{path}.stabilizationWindowSeconds", window, "must be greater than or equal to zero")
+        )
     if window is not None and window > 3600:
-        errors.append(fields.invalid(f"{path}.stabilizationWindowSeconds", window,
-                                     "must be less than or equal to 3600"))
+        errors.append(
+            fields.invalid(f"{path}.stabilizationWindowSeconds", window, "must be less than or equal to 3600")
+        )
     selects = ("Disabled", "Max", "Min")
     if select is not None and select not in selects:
         errors.append(fields.not_supported(f"{path}.selectPolicy", select, selects))
@@ -167,8 +190,9 @@ def _rules(rules: Obj, path: str) -> Errors:
             if policy.get(key, 0) <= 0:
                 errors.append(fields.invalid(f"{at}.{key}", policy.get(key, 0), "must be greater than zero"))
         if policy.get("periodSeconds", 0) > 1800:
-            errors.append(fields.invalid(f"{at}.periodSeconds", policy["periodSeconds"],
-                                         "must be less than or equal to 1800"))
+            errors.append(
+                fields.invalid(f"{at}.periodSeconds", policy["periodSeconds"], "must be less than or equal to 1800")
+            )
     return errors
 
 

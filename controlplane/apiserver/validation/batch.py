@@ -20,8 +20,15 @@ Errors = list[FieldError]
 
 CONTROLLER_UID, JOB_NAME = "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name"
 _LEGACY = ("controller-uid", "job-name")
-_COUNTS = ("parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished",
-           "backoffLimitPerIndex", "maxFailedIndexes")
+_COUNTS = (
+    "parallelism",
+    "completions",
+    "activeDeadlineSeconds",
+    "backoffLimit",
+    "ttlSecondsAfterFinished",
+    "backoffLimitPerIndex",
+    "maxFailedIndexes",
+)
 _ACTIONS = ("Count", "FailIndex", "FailJob", "Ignore")
 _INDEXED_ONLY = "requires indexed completion mode"
 _time_zone = re.compile(r"[A-Za-z.\-_0-9+]{1,14}", re.ASCII).fullmatch
@@ -43,8 +50,13 @@ def job(obj: Obj) -> Errors:
     if spec.get("completionMode") == "Indexed" and completions > 0:
         host = f"{metadata.get('name', '')}-{completions - 1}"
         if text.dns1123_label(host):
-            errors.append(fields.invalid("metadata.name", metadata.get("name", ""),
-                                         f"will not able to create pod with invalid DNS label: {host}"))
+            errors.append(
+                fields.invalid(
+                    "metadata.name",
+                    metadata.get("name", ""),
+                    f"will not able to create pod with invalid DNS label: {host}",
+                )
+            )
     return errors
 
 
@@ -101,8 +113,9 @@ def _job_spec(spec: Obj, path: str) -> Errors:
         errors.append(fields.not_supported(f"{path}.podReplacementPolicy", replacement, allowed))
     pods = spec.get("template") or {}
     errors += template(pods, f"{path}.template")
-    return errors + _restart_policy((pods.get("spec") or {}).get("restartPolicy", ""), policy is not None,
-                                    f"{path}.template.spec.restartPolicy")
+    return errors + _restart_policy(
+        (pods.get("spec") or {}).get("restartPolicy", ""), policy is not None, f"{path}.template.spec.restartPolicy"
+    )
 
 
 def _restart_policy(policy: str, strict: bool, path: str) -> Errors:
@@ -123,25 +136,36 @@ def _completion_mode(spec: Obj, path: str) -> Errors:
         errors.append(fields.not_supported(f"{path}.completionMode", mode, ("NonIndexed", "Indexed")))
     if mode != "Indexed":
         if mode in (None, "NonIndexed"):
-            errors += [fields.invalid(f"{path}.{k}", spec[k], _INDEXED_ONLY)
-                       for k in ("backoffLimitPerIndex", "maxFailedIndexes") if spec.get(k) is not None]
+            errors += [
+                fields.invalid(f"{path}.{k}", spec[k], _INDEXED_ONLY)
+                for k in ("backoffLimitPerIndex", "maxFailedIndexes")
+                if spec.get(k) is not None
+            ]
         return errors
     if completions is None:
         errors.append(fields.required(f"{path}.completions", "when completion mode is Indexed"))
     if parallelism > 100_000:
-        errors.append(fields.invalid(f"{path}.parallelism", parallelism,
-                                     "must be less than or equal to 100000 when completion mode is Indexed"))
+        errors.append(
+            fields.invalid(
+                f"{path}.parallelism",
+                parallelism,
+                "must be less than or equal to 100000 when completion mode is Indexed",
+            )
+        )
     if most is not None:
         if completions is not None and most > completions:
             errors.append(fields.invalid(f"{path}.maxFailedIndexes", most, "must be less than or equal to completions"))
         if most > 100_000:
             errors.append(fields.invalid(f"{path}.maxFailedIndexes", most, "must be less than or equal to 100000"))
     if per_index is not None and (completions or 0) > 100_000:
-        why = ("must be less than or equal to 10000 when completions are above 100000 and used with backoff limit per "
-               "index")
+        why = (
+            "must be less than or equal to 10000 when completions are above 100000 and used with backoff limit per "
+            "index"
+        )
         if most is None:
-            errors.append(fields.required(f"{path}.maxFailedIndexes",
-                                          "must be specified when completions is above 100000"))
+            errors.append(
+                fields.required(f"{path}.maxFailedIndexes", "must be specified when completions is above 100000")
+            )
         if parallelism > 10_000:
             errors.append(fields.invalid(f"{path}.parallelism", parallelism, why))
         if most is not None and most > 10_000:
@@ -170,8 +194,11 @@ def _failure_policy(policy: Obj, spec: Obj, path: str) -> Errors:
         for j, pattern in enumerate(patterns):
             errors += meta.label_name(pattern.get("type", ""), f"{at}.onPodConditions[{j}].type")
             if pattern.get("status") not in ("False", "True", "Unknown"):
-                errors.append(fields.not_supported(f"{at}.onPodConditions[{j}].status", pattern.get("status", ""),
-                                                   ("False", "True", "Unknown")))
+                errors.append(
+                    fields.not_supported(
+                        f"{at}.onPodConditions[{j}].status", pattern.get("status", ""), ("False", "True", "Unknown")
+                    )
+                )
         if codes is not None and patterns:
             errors.append(_omitted(at, "specifying both OnExitCodes and OnPodConditions is not supported"))
         if codes is None and not patterns:
@@ -183,11 +210,17 @@ def _exit_codes(codes: Obj, names: set[Any], path: str) -> Errors:
     operator, values, name = codes.get("operator", ""), codes.get("values") or [], codes.get("containerName")
     errors: Errors = []
     if operator not in ("In", "NotIn"):
-        errors.append(fields.not_supported(f"{path}.operator", operator, ("In", "NotIn")) if operator
-                      else fields.required(f"{path}.operator", 'valid values: ["In" "NotIn"]'))
+        errors.append(
+            fields.not_supported(f"{path}.operator", operator, ("In", "NotIn"))
+            if operator
+            else fields.required(f"{path}.operator", 'valid values: ["In" "NotIn"]')
+        )
     if name is not None and name not in names:
-        errors.append(fields.invalid(f"{path}.containerName", name,
-                                     "must be one of the container or initContainer names in the pod template"))
+        errors.append(
+            fields.invalid(
+                f"{path}.containerName", name, "must be one of the container or initContainer names in the pod template"
+            )
+        )
     if not values:
         errors.append(fields.invalid(f"{path}.values", codes.get("values"), "at least one value is required"))
     elif len(values) > 255:
@@ -205,27 +238,40 @@ def _exit_codes(codes: Obj, names: set[Any], path: str) -> Errors:
 def _success_policy(policy: Obj, spec: Obj, path: str) -> Errors:
     rules = policy.get("rules") or []
     if spec.get("completionMode") != "Indexed":
-        shown = Raw('{"Rules":[' + ",".join(
-            f'{{"SucceededIndexes":{go_json(r.get("succeededIndexes"))},"SucceededCount":'
-            f'{go_json(r.get("succeededCount"))}}}' for r in rules) + "]}")
+        shown = Raw(
+            '{"Rules":['
+            + ",".join(
+                f'{{"SucceededIndexes":{go_json(r.get("succeededIndexes"))},"SucceededCount":'
+                f"{go_json(r.get('succeededCount'))}}}"
+                for r in rules
+            )
+            + "]}"
+        )
         return [fields.invalid(path, shown, _INDEXED_ONLY)]
     errors: Errors = []
     if not rules:
-        errors.append(fields.required(f"{path}.rules",
-                                      "at least one rules must be specified when the successPolicy is specified"))
+        errors.append(
+            fields.required(f"{path}.rules", "at least one rules must be specified when the successPolicy is specified")
+        )
     if len(rules) > 20:
         errors.append(fields.too_many(f"{path}.rules", len(rules), 20))
     for i, rule in enumerate(rules):
         count, completions = rule.get("succeededCount"), spec.get("completions") or 0
         if count is None and rule.get("succeededIndexes") is None:
-            errors.append(fields.required(f"{path}.rules[{i}]",
-                                          "at least one of succeededCount or succeededIndexes must be specified"))
+            errors.append(
+                fields.required(
+                    f"{path}.rules[{i}]", "at least one of succeededCount or succeededIndexes must be specified"
+                )
+            )
         if count is not None:
             at = f"{path}.rules[{i}].succeededCount"
             errors += meta.nonnegative(count, at)
             if count > completions:
-                errors.append(fields.invalid(at, count, f"must be less than or equal to {completions} (the number of "
-                                             "specified completions)"))
+                errors.append(
+                    fields.invalid(
+                        at, count, f"must be less than or equal to {completions} (the number of specified completions)"
+                    )
+                )
     return errors
 
 
@@ -238,8 +284,9 @@ def job_update(new: Obj, old: Obj) -> Errors:
     if spec.get("completionMode") != "Indexed":
         errors += meta.immutable(completions, was, "spec.completions")
     elif completions is not None and completions != was and completions != spec.get("parallelism"):
-        errors.append(fields.invalid("spec.completions", completions,
-                                     "can only be modified in tandem with spec.parallelism"))
+        errors.append(
+            fields.invalid("spec.completions", completions, "can only be modified in tandem with spec.parallelism")
+        )
     if not same(spec.get("selector"), before.get("selector")):
         errors.append(fields.invalid("spec.selector", meta.show_selector(spec.get("selector")), meta.IMMUTABLE))
     pods, prior = spec.get("template") or {}, before.get("template") or {}
@@ -255,8 +302,9 @@ def job_update(new: Obj, old: Obj) -> Errors:
 
 def _scheduling_is_open(spec: Obj, before: Obj, old: Obj) -> bool:
     """A Job that never started may yet be told where to run."""
-    return bool(before.get("suspend") and spec.get("suspend") is not None
-                and not (old.get("status") or {}).get("startTime"))
+    return bool(
+        before.get("suspend") and spec.get("suspend") is not None and not (old.get("status") or {}).get("startTime")
+    )
 
 
 def _with_directives(prior: Obj, pods: Obj) -> Obj:
@@ -299,11 +347,17 @@ def _cron_spec(spec: Obj, before: Obj | None) -> Errors:
             errors.append(fields.invalid("spec.schedule", schedule, wrong))
         if "TZ" in schedule:
             if before is None or "TZ" not in before.get("schedule", ""):
-                errors.append(fields.invalid("spec.schedule", schedule, "cannot use TZ or CRON_TZ in schedule, use "
-                                             "timeZone field instead"))
+                errors.append(
+                    fields.invalid(
+                        "spec.schedule", schedule, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
+                    )
+                )
             elif zone is not None:
-                errors.append(fields.invalid("spec.schedule", schedule, "cannot use both timeZone field and TZ or "
-                                             "CRON_TZ in schedule"))
+                errors.append(
+                    fields.invalid(
+                        "spec.schedule", schedule, "cannot use both timeZone field and TZ or CRON_TZ in schedule"
+                    )
+                )
     errors += nonnegative_field(spec, "startingDeadlineSeconds", "spec")
     if before is None or before.get("timeZone") != zone:
         errors += _zone(zone, "spec.timeZone")
@@ -314,8 +368,13 @@ def _cron_spec(spec: Obj, before: Obj | None) -> Errors:
     work = (spec.get("jobTemplate") or {}).get("spec") or {}
     errors += _job_spec(work, "spec.jobTemplate.spec")
     if work.get("selector") is not None:
-        errors.append(fields.invalid("spec.jobTemplate.spec.selector", meta.show_selector(work["selector"]),
-                                     "`selector` will be auto-generated"))
+        errors.append(
+            fields.invalid(
+                "spec.jobTemplate.spec.selector",
+                meta.show_selector(work["selector"]),
+                "`selector` will be auto-generated",
+            )
+        )
     if work.get("manualSelector"):
         errors.append(fields.not_supported("spec.jobTemplate.spec.manualSelector", True, ("nil", "false")))
     for key in ("successfulJobsHistoryLimit", "failedJobsHistoryLimit"):
@@ -332,6 +391,9 @@ def _zone(zone: str | None, path: str) -> Errors:
     if any(p in (".", "..") or p.startswith("-") or not _time_zone(p) for p in zone.split("/")):
         return [fields.invalid(path, zone, f"unknown time zone {zone}")]
     if zone.lower() == "local":
-        return [fields.invalid(path, zone, "timeZone must be an explicit time zone as defined in "
-                               "https://www.iana.org/time-zones")]
+        return [
+            fields.invalid(
+                path, zone, "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones"
+            )
+        ]
     return []

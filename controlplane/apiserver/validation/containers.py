@@ -18,8 +18,17 @@ Errors = list[FieldError]
 PULL_POLICIES = ("Always", "IfNotPresent", "Never")
 _MESSAGES = ("File", "FallbackToLogsOnError")
 _NOT_IN_INIT = "may not be set for init containers without restartPolicy=Always"
-_NOT_EPHEMERAL = ("ports", "resources", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle", "resizePolicy",
-                  "restartPolicy", "restartPolicyRules")
+_NOT_EPHEMERAL = (
+    "ports",
+    "resources",
+    "livenessProbe",
+    "readinessProbe",
+    "startupProbe",
+    "lifecycle",
+    "resizePolicy",
+    "restartPolicy",
+    "restartPolicyRules",
+)
 
 
 @dataclass(slots=True)
@@ -142,8 +151,9 @@ def _restart_rules(c: Obj, path: str) -> Errors:
     if policy is not None and policy not in allowed:
         errors.append(fields.not_supported(f"{path}.restartPolicy", policy, allowed))
     if rules and policy is None:
-        errors.append(fields.required(f"{path}.restartPolicy",
-                                      "must specify restartPolicy when restart rules are used"))
+        errors.append(
+            fields.required(f"{path}.restartPolicy", "must specify restartPolicy when restart rules are used")
+        )
     return errors
 
 
@@ -182,8 +192,11 @@ def init(containers: list[Obj], others: list[Obj], around: Surroundings, path: s
         if policy == "Always":
             errors += probes.probes_and_hooks(c, around.grace, at)
         else:
-            errors += [fields.forbidden(f"{at}.{key}", _NOT_IN_INIT)
-                       for key in ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe") if key in c]
+            errors += [
+                fields.forbidden(f"{at}.{key}", _NOT_IN_INIT)
+                for key in ("lifecycle", "livenessProbe", "readinessProbe", "startupProbe")
+                if key in c
+            ]
     return errors
 
 
@@ -201,11 +214,17 @@ def ephemeral(containers: list[Obj], others: list[Obj], around: Surroundings, pa
         target = c.get("targetContainerName")
         if target and target not in known:
             errors.append(fields.not_found(f"{at}.targetContainerName", target))
-        errors += [fields.forbidden(f"{at}.{key}", "cannot be set for an Ephemeral Container")
-                   for key in _NOT_EPHEMERAL if c.get(key)]
+        errors += [
+            fields.forbidden(f"{at}.{key}", "cannot be set for an Ephemeral Container")
+            for key in _NOT_EPHEMERAL
+            if c.get(key)
+        ]
         for j, mount in enumerate(c.get("volumeMounts") or ()):
-            errors += [fields.forbidden(f"{at}.volumeMounts[{j}].{key}", "cannot be set for an Ephemeral Container")
-                       for key in ("subPath", "subPathExpr") if mount.get(key)]
+            errors += [
+                fields.forbidden(f"{at}.volumeMounts[{j}].{key}", "cannot be set for an Ephemeral Container")
+                for key in ("subPath", "subPathExpr")
+                if mount.get(key)
+            ]
     return errors
 
 

@@ -41,11 +41,17 @@ def definition_update(new: Obj, old: Obj) -> Errors:
         errors += _spec(spec)
         if _established(old):
             errors += immutable(spec.get("scope", ""), before.get("scope", ""), "spec.scope")
-            errors += immutable((spec.get("names") or {}).get("kind", ""), (before.get("names") or {}).get("kind", ""),
-                                "spec.names.kind")
+            errors += immutable(
+                (spec.get("names") or {}).get("kind", ""),
+                (before.get("names") or {}).get("kind", ""),
+                "spec.names.kind",
+            )
         errors += immutable(spec.get("group", ""), before.get("group", ""), "spec.group")
-        errors += immutable((spec.get("names") or {}).get("plural", ""), (before.get("names") or {}).get("plural", ""),
-                            "spec.names.plural")
+        errors += immutable(
+            (spec.get("names") or {}).get("plural", ""),
+            (before.get("names") or {}).get("plural", ""),
+            "spec.names.plural",
+        )
     return errors + _names(status.get("acceptedNames") or {}, "status.acceptedNames") + _stored(spec, status)
 
 
@@ -54,22 +60,37 @@ def definition_status_update(new: Obj, old: Obj) -> Errors:
 
 
 def _established(obj: Obj) -> bool:
-    return any(c.get("type") == "Established" and c.get("status") == "True"
-               for c in (obj.get("status") or {}).get("conditions") or ())
+    return any(
+        c.get("type") == "Established" and c.get("status") == "True"
+        for c in (obj.get("status") or {}).get("conditions") or ()
+    )
 
 
 def _stored(spec: Obj, status: Obj) -> Errors:
     stored, at = status.get("storedVersions") or [], "status.storedVersions"
     if not stored:
-        return [fields.invalid(at, None if "storedVersions" not in status else stored,
-                               "must have at least one stored version")]
+        return [
+            fields.invalid(
+                at, None if "storedVersions" not in status else stored, "must have at least one stored version"
+            )
+        ]
     names = [v.get("name", "") for v in spec.get("versions") or ()]
-    errors = [fields.invalid(at, stored, "must have the storage version " + v.get("name", ""))
-              for v in spec.get("versions") or () if v.get("storage") and v.get("name", "") not in stored]
-    return errors + [fields.invalid(
-        f"{at}[{i}]", v, f"missing from spec.versions; {v} was previously a storage version, and must remain in "
-        f"spec.versions until a storage migration ensures no data remains persisted in {v} and removes {v} from "
-        "status.storedVersions") for i, v in enumerate(stored) if v not in names]
+    errors = [
+        fields.invalid(at, stored, "must have the storage version " + v.get("name", ""))
+        for v in spec.get("versions") or ()
+        if v.get("storage") and v.get("name", "") not in stored
+    ]
+    return errors + [
+        fields.invalid(
+            f"{at}[{i}]",
+            v,
+            f"missing from spec.versions; {v} was previously a storage version, and must remain in "
+            f"spec.versions until a storage migration ensures no data remains persisted in {v} and removes {v} from "
+            "status.storedVersions",
+        )
+        for i, v in enumerate(stored)
+        if v not in names
+    ]
 
 
 def _spec(spec: Obj) -> Errors:
@@ -84,12 +105,21 @@ def _spec(spec: Obj) -> Errors:
     scope, scopes = spec.get("scope", ""), ("Cluster", "Namespaced")
     if scope not in scopes:
         errors.append(fields.not_supported("spec.scope", scope, scopes) if scope else fields.required("spec.scope"))
-    errors += [fields.required(f"spec.versions[{i}].schema.openAPIV3Schema", "schemas are required")
-               for i, v in enumerate(versions) if (v.get("schema") or {}).get("openAPIV3Schema") is None]
+    errors += [
+        fields.required(f"spec.versions[{i}].schema.openAPIV3Schema", "schemas are required")
+        for i, v in enumerate(versions)
+        if (v.get("schema") or {}).get("openAPIV3Schema") is None
+    ]
     if spec.get("preserveUnknownFields"):
-        errors.append(fields.invalid("spec.preserveUnknownFields", True, "cannot set to true, set "
-                                     "x-kubernetes-preserve-unknown-fields to true in "
-                                     "spec.versions[*].schema instead"))
+        errors.append(
+            fields.invalid(
+                "spec.preserveUnknownFields",
+                True,
+                "cannot set to true, set "
+                "x-kubernetes-preserve-unknown-fields to true in "
+                "spec.versions[*].schema instead",
+            )
+        )
     for i, version in enumerate(versions):
         if wrong := text.dns1035_label(version.get("name", "")):
             errors.append(fields.invalid(f"spec.versions[{i}].name", version.get("name", ""), ",".join(wrong)))
@@ -97,10 +127,14 @@ def _spec(spec: Obj) -> Errors:
     if len({v.get("name") for v in versions}) != len(versions):
         errors.append(fields.invalid("spec.versions", versions, "must contain unique version names"))
     if sum(1 for v in versions if v.get("storage")) != 1:
-        errors.append(fields.invalid("spec.versions", spec.get("versions"),
-                                     "must have exactly one version marked as storage version"))
-    errors += [fields.required(f"spec.names.{k}") for k in ("plural", "singular", "kind", "listKind")
-               if not names.get(k)]
+        errors.append(
+            fields.invalid(
+                "spec.versions", spec.get("versions"), "must have exactly one version marked as storage version"
+            )
+        )
+    errors += [
+        fields.required(f"spec.names.{k}") for k in ("plural", "singular", "kind", "listKind") if not names.get(k)
+    ]
     return errors + _names(names, "spec.names") + _conversion(spec.get("conversion"))
 
 
@@ -140,8 +174,9 @@ def _names(names: Obj, path: str) -> Errors:
             if wrong := text.dns1035_label(name):
                 errors.append(fields.invalid(f"{path}.{key}[{i}]", name, ",".join(wrong)))
         if key == "shortNames" and names.get("kind") and names["kind"] == names.get("listKind"):
-            errors.append(fields.invalid(f"{path}.listKind", names["listKind"],
-                                         "kind and listKind may not be the same"))
+            errors.append(
+                fields.invalid(f"{path}.listKind", names["listKind"], "kind and listKind may not be the same")
+            )
     return errors
 
 
@@ -150,8 +185,9 @@ def _version(version: Obj, path: str) -> Errors:
     warning = version.get("deprecationWarning")
     if warning is not None:
         if not version.get("deprecated"):
-            errors.append(fields.invalid(f"{path}.deprecationWarning", warning,
-                                         "can only be set for deprecated versions"))
+            errors.append(
+                fields.invalid(f"{path}.deprecationWarning", warning, "can only be set for deprecated versions")
+            )
         elif not warning:
             errors.append(fields.invalid(f"{path}.deprecationWarning", warning, "must not be an empty string"))
         elif len(warning) > 256:
@@ -212,12 +248,17 @@ def _structural(schema: Obj, path: str, place: str) -> Errors:
     if schema.get(_INT_OR_STRING) and kind:
         errors.append(fields.invalid(f"{path}.type", kind, f"must be empty if {_INT_OR_STRING} is true"))
     if schema.get("uniqueItems"):
-        errors.append(fields.forbidden(f"{path}.uniqueItems", "uniqueItems cannot be set to true since the runtime "
-                                       "complexity becomes quadratic"))
+        errors.append(
+            fields.forbidden(
+                f"{path}.uniqueItems",
+                "uniqueItems cannot be set to true since the runtime complexity becomes quadratic",
+            )
+        )
     more, properties = schema.get("additionalProperties"), schema.get("properties") or {}
     if properties and (isinstance(more, dict) or more is False):
-        errors.append(fields.forbidden(f"{path}.additionalProperties",
-                                       "additionalProperties and properties are mutual exclusive"))
+        errors.append(
+            fields.forbidden(f"{path}.additionalProperties", "additionalProperties and properties are mutual exclusive")
+        )
     if kind == "array" and not isinstance(schema.get("items"), dict):
         errors.append(fields.required(f"{path}.items", "must be specified"))
     if isinstance(schema.get("items"), dict):

@@ -14,17 +14,42 @@ from controlplane.apiserver.validation.quantities import value_of
 Obj = dict[str, Any]
 Errors = list[FieldError]
 
-ENV_FIELDS = ("metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName",
-              "status.hostIP", "status.hostIPs", "status.podIP", "status.podIPs")
+ENV_FIELDS = (
+    "metadata.name",
+    "metadata.namespace",
+    "metadata.uid",
+    "spec.nodeName",
+    "spec.serviceAccountName",
+    "status.hostIP",
+    "status.hostIPs",
+    "status.podIP",
+    "status.podIPs",
+)
 VOLUME_FIELDS = ("metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid")
-_KNOWN_FIELDS = frozenset((*ENV_FIELDS, *VOLUME_FIELDS, "spec.restartPolicy", "spec.schedulerName", "status.phase",
-                           "spec.host", "status.nominatedNodeName"))
-_RESOURCES = ("limits.cpu", "limits.ephemeral-storage", "limits.memory", "requests.cpu", "requests.ephemeral-storage",
-              "requests.memory")
+_KNOWN_FIELDS = frozenset(
+    (
+        *ENV_FIELDS,
+        *VOLUME_FIELDS,
+        "spec.restartPolicy",
+        "spec.schedulerName",
+        "status.phase",
+        "spec.host",
+        "status.nominatedNodeName",
+    )
+)
+_RESOURCES = (
+    "limits.cpu",
+    "limits.ephemeral-storage",
+    "limits.memory",
+    "requests.cpu",
+    "requests.ephemeral-storage",
+    "requests.memory",
+)
 _HUGE_PAGES = ("requests.hugepages-", "limits.hugepages-")
 _SIZES = frozenset(("1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei"))
-_SIZE_TEXT = ("only divisor's values 1, 1k, 1M, 1G, 1T, 1P, 1E, 1Ki, 1Mi, 1Gi, 1Ti, 1Pi, 1Ei are supported with the {} "
-              "resource")
+_SIZE_TEXT = (
+    "only divisor's values 1, 1k, 1M, 1G, 1T, 1P, 1E, 1Ki, 1Mi, 1Gi, 1Ti, 1Pi, 1Ei are supported with the {} resource"
+)
 _subscript = re.compile(r"([^\[]*)\['(.*)'\]").fullmatch
 
 
@@ -58,8 +83,11 @@ def _value_from(variable: Obj, source: Obj, path: str) -> Errors:
         count += 1
         errors += _file_key_ref(ref, f"{path}.fileKeyRef")
     if count == 0:
-        errors.append(fields.invalid(path, "", "must specify one of: `fieldRef`, `resourceFieldRef`, "
-                                     "`configMapKeyRef` or `secretKeyRef`"))
+        errors.append(
+            fields.invalid(
+                path, "", "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`"
+            )
+        )
     elif variable.get("value"):
         errors.append(fields.invalid(path, "", "may not be specified when `value` is not empty"))
     elif count > 1:
@@ -74,19 +102,30 @@ def field_ref(ref: Obj, allowed: tuple[str, ...], path: str) -> Errors:
     if not field:
         return [fields.required(f"{path}.fieldPath")]
     if version != "v1":
-        return [fields.invalid(f"{path}.fieldPath", field,
-                               f"error converting fieldPath: unsupported pod version: {version}")]
+        return [
+            fields.invalid(
+                f"{path}.fieldPath", field, f"error converting fieldPath: unsupported pod version: {version}"
+            )
+        ]
     match = _subscript(field)
     if match:
         base, key = match[1], match[2]
         if base not in ("metadata.annotations", "metadata.labels"):
-            return [fields.invalid(f"{path}.fieldPath", field,
-                                   f"error converting fieldPath: field label does not support subscript: {field}")]
+            return [
+                fields.invalid(
+                    f"{path}.fieldPath",
+                    field,
+                    f"error converting fieldPath: field label does not support subscript: {field}",
+                )
+            ]
         name = key.lower() if base == "metadata.annotations" else key
         return [fields.invalid(path, name, m) for m in text.qualified_name(name)]
     if field not in _KNOWN_FIELDS:
-        return [fields.invalid(f"{path}.fieldPath", field,
-                               f"error converting fieldPath: field label not supported: {field}")]
+        return [
+            fields.invalid(
+                f"{path}.fieldPath", field, f"error converting fieldPath: field label not supported: {field}"
+            )
+        ]
     field = "spec.nodeName" if field == "spec.host" else field
     return [] if field in allowed else [fields.not_supported(f"{path}.fieldPath", field, allowed)]
 
@@ -105,8 +144,11 @@ def resource_ref(ref: Obj, path: str, *, volume: bool) -> Errors:
         return errors
     if name in ("limits.cpu", "requests.cpu"):
         if divisor not in ("1m", "1"):
-            errors.append(fields.invalid(f"{path}.divisor", name,
-                                         "only divisor's values 1m and 1 are supported with the cpu resource"))
+            errors.append(
+                fields.invalid(
+                    f"{path}.divisor", name, "only divisor's values 1m and 1 are supported with the cpu resource"
+                )
+            )
     elif divisor not in _SIZES:
         if name.endswith(".memory"):
             errors.append(fields.invalid(f"{path}.divisor", name, _SIZE_TEXT.format("memory")))
@@ -134,8 +176,9 @@ def _file_key_ref(ref: Obj, path: str) -> Errors:
     if not ref.get("volumeName"):
         errors.append(fields.required(f"{path}.volumeName"))
     else:
-        errors += [fields.invalid(f"{path}.volumeName", ref["volumeName"], m)
-                   for m in text.dns1123_label(ref["volumeName"])]
+        errors += [
+            fields.invalid(f"{path}.volumeName", ref["volumeName"], m) for m in text.dns1123_label(ref["volumeName"])
+        ]
     if not ref.get("path"):
         errors.append(fields.required(f"{path}.path"))
     else:

@@ -49,8 +49,11 @@ def _finished(status: Obj) -> Errors:
     if complete and _true(status, "FailureTarget"):
         errors.append(_wrong("conditions", "cannot set Complete=True and FailureTarget=true conditions"))
     if done is not None and not complete:
-        errors.append(fields.invalid("status.completionTime", done,
-                                     "cannot set completionTime when there is no Complete=True condition"))
+        errors.append(
+            fields.invalid(
+                "status.completionTime", done, "cannot set completionTime when there is no Complete=True condition"
+            )
+        )
     if done is None and complete:
         errors.append(fields.required("status.completionTime", "completionTime is required for Complete jobs"))
     if started is not None and done is not None and done < started:
@@ -58,8 +61,9 @@ def _finished(status: Obj) -> Errors:
     if failed and not _true(status, "FailureTarget"):
         errors.append(_wrong("conditions", "cannot set Failed=True condition without the FailureTarget=true condition"))
     if complete and not _true(status, "SuccessCriteriaMet"):
-        errors.append(_wrong("conditions",
-                             "cannot set Complete=True condition without the SuccessCriteriaMet=true condition"))
+        errors.append(
+            _wrong("conditions", "cannot set Complete=True condition without the SuccessCriteriaMet=true condition")
+        )
     if complete or failed:
         if (status.get("active") or 0) > 0:
             errors.append(fields.invalid("status.active", status["active"], "active>0 is invalid for finished job"))
@@ -68,11 +72,17 @@ def _finished(status: Obj) -> Errors:
         uncounted = status.get("uncountedTerminatedPods") or {}
         if uncounted.get("succeeded") or uncounted.get("failed"):
             shown = {"Failed": uncounted.get("failed"), "Succeeded": uncounted.get("succeeded")}
-            errors.append(fields.invalid("status.uncountedTerminatedPods", shown,
-                                         "uncountedTerminatedPods needs to be empty for finished job"))
+            errors.append(
+                fields.invalid(
+                    "status.uncountedTerminatedPods",
+                    shown,
+                    "uncountedTerminatedPods needs to be empty for finished job",
+                )
+            )
         if (status.get("terminating") or 0) > 0:
-            errors.append(fields.invalid("status.terminating", status["terminating"],
-                                         "terminating>0 is invalid for finished job"))
+            errors.append(
+                fields.invalid("status.terminating", status["terminating"], "terminating>0 is invalid for finished job")
+            )
     return errors
 
 

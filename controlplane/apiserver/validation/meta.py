@@ -71,8 +71,9 @@ def _owner_reference(ref: Obj, path: str) -> Errors:
             errors.append(fields.invalid(f"{path}.{key}", "", "must not be empty"))
     if api_version == "v1" and kind == "Event":
         order = ("apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion")
-        shown = Raw("{" + ",".join(f'"{k}":{go_json(ref.get(k, ""))}' for k in order if k in ref or k in order[:4])
-                    + "}")
+        shown = Raw(
+            "{" + ",".join(f'"{k}":{go_json(ref.get(k, ""))}' for k in order if k in ref or k in order[:4]) + "}"
+        )
         errors.append(fields.invalid(path, shown, "/v1, Kind=Event is disallowed from being an owner"))
     return errors
 
@@ -87,8 +88,14 @@ def owner_references(refs: list[Obj] | None, path: str) -> Errors:
         if ref.get("controller"):
             name = f"{ref.get('kind', '')}/{ref.get('name', '')}"
             if first:
-                errors.append(fields.invalid(path, refs, 'Only one reference can have Controller set to true. Found '
-                                             f'"true" in references for {first} and {name}'))
+                errors.append(
+                    fields.invalid(
+                        path,
+                        refs,
+                        "Only one reference can have Controller set to true. Found "
+                        f'"true" in references for {first} and {name}',
+                    )
+                )
             else:
                 first = name
     return errors
@@ -105,9 +112,13 @@ def finalizers(names: list[str] | None, path: str) -> Errors:
 
 def kube_finalizers(meta: Obj, path: str = "metadata") -> Errors:
     """A finalizer without a domain has to be one that Kubernetes itself knows."""
-    return [fields.invalid(f"{path}.finalizers[{i}]", n,
-                           "name is neither a standard finalizer name nor is it fully qualified")
-            for i, n in enumerate(meta.get("finalizers") or ()) if "/" not in n and n not in _STANDARD_FINALIZERS]
+    return [
+        fields.invalid(
+            f"{path}.finalizers[{i}]", n, "name is neither a standard finalizer name nor is it fully qualified"
+        )
+        for i, n in enumerate(meta.get("finalizers") or ())
+        if "/" not in n and n not in _STANDARD_FINALIZERS
+    ]
 
 
 def object_meta(meta: Obj, namespaced: bool, name_check: NameCheck, path: str = "metadata") -> Errors:
@@ -147,8 +158,13 @@ def object_meta_update(new: Obj, old: Obj, path: str = "metadata") -> Errors:
     if old.get("deletionTimestamp"):
         before = old.get("finalizers") or ()
         if extra := sorted({f for f in new.get("finalizers") or () if f not in before}):
-            errors.append(fields.forbidden(f"{path}.finalizers", "no new finalizers can be added if the object is "
-                                           f"being deleted, found new finalizers {go_strings(extra)}"))
+            errors.append(
+                fields.forbidden(
+                    f"{path}.finalizers",
+                    "no new finalizers can be added if the object is "
+                    f"being deleted, found new finalizers {go_strings(extra)}",
+                )
+            )
     if not new.get("resourceVersion"):
         errors.append(fields.invalid(f"{path}.resourceVersion", "", "must be specified for an update"))
     if new.get("generation", 0) < old.get("generation", 0):
@@ -229,8 +245,9 @@ def label_requirement(expression: Obj, path: str) -> Errors:
             errors.append(fields.required(f"{path}.values", "must be specified when `operator` is 'In' or 'NotIn'"))
     elif operator in ("Exists", "DoesNotExist"):
         if values:
-            errors.append(fields.forbidden(f"{path}.values",
-                                           "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
+            errors.append(
+                fields.forbidden(f"{path}.values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")
+            )
     else:
         errors.append(fields.invalid(f"{path}.operator", operator, "not a valid selector operator"))
     errors += label_name(expression.get("key", ""), f"{path}.key")
@@ -247,8 +264,12 @@ def matches(selector: Obj, values: dict[str, str]) -> bool:
     for e in selector.get("matchExpressions") or ():
         operator, have = e.get("operator"), values.get(e.get("key", ""))
         among = e.get("values") or ()
-        if ((operator == "In" and have not in among) or (operator == "NotIn" and have is not None and have in among)
-                or (operator == "Exists" and have is None) or (operator == "DoesNotExist" and have is not None)):
+        if (
+            (operator == "In" and have not in among)
+            or (operator == "NotIn" and have is not None and have in among)
+            or (operator == "Exists" and have is None)
+            or (operator == "DoesNotExist" and have is not None)
+        ):
             return False
     return True
 
@@ -267,8 +288,11 @@ def conditions(values: list[Obj] | None, path: str) -> Errors:
         if status not in ("True", "False", "Unknown"):
             errors.append(fields.not_supported(f"{at}.status", status, ("False", "True", "Unknown")))
         if condition.get("observedGeneration", 0) < 0:
-            errors.append(fields.invalid(f"{at}.observedGeneration", condition["observedGeneration"],
-                                         "must be greater than or equal to zero"))
+            errors.append(
+                fields.invalid(
+                    f"{at}.observedGeneration", condition["observedGeneration"], "must be greater than or equal to zero"
+                )
+            )
         if not condition.get("lastTransitionTime"):
             errors.append(fields.required(f"{at}.lastTransitionTime"))
         if reason := condition.get("reason", ""):

@@ -33,15 +33,15 @@ def volume_mounts(container: Obj, volumes: dict[str, Obj], path: str) -> Errors:
         if name in devices:
             errors.append(fields.invalid(f"{at}.name", name, "must not already exist in volumeDevices"))
         if point in devices.values():
-            errors.append(fields.invalid(f"{at}.mountPath", point,
-                                         "must not already exist as a path in volumeDevices"))
+            errors.append(fields.invalid(f"{at}.mountPath", point, "must not already exist as a path in volumeDevices"))
         sub, expression = mount.get("subPath", ""), mount.get("subPathExpr", "")
         if sub:  # upstream leaves the index of the mount out of these paths
             errors += local_path(sub, f"{path}.subPath")
         if expression:
             if sub:
-                errors.append(fields.invalid(f"{at}.subPathExpr", expression,
-                                             "subPathExpr and subPath are mutually exclusive"))
+                errors.append(
+                    fields.invalid(f"{at}.subPathExpr", expression, "subPathExpr and subPath are mutually exclusive")
+                )
             errors += local_path(expression, f"{path}.subPathExpr")
         if (mode := mount.get("mountPropagation")) is not None:
             errors += _propagation(mode, container, f"{path}.mountPropagation")
@@ -55,8 +55,9 @@ def _propagation(mode: str, container: Obj, path: str) -> Errors:
     if mode not in _PROPAGATION:
         errors.append(fields.not_supported(path, mode, _PROPAGATION))
     if mode == "Bidirectional" and not (container.get("securityContext") or {}).get("privileged"):
-        errors.append(fields.forbidden(
-            path, "Bidirectional mount propagation is available only to privileged containers"))
+        errors.append(
+            fields.forbidden(path, "Bidirectional mount propagation is available only to privileged containers")
+        )
     return errors
 
 
@@ -69,8 +70,7 @@ def _recursive(value: str, mount: Obj, path: str) -> Errors:
     if not mount.get("readOnly"):
         errors.append(fields.forbidden(path, "may only be specified when readOnly is true"))
     if mount.get("mountPropagation") not in (None, "None"):
-        errors.append(fields.forbidden(
-            path, "may only be specified when mountPropagation is None or not specified"))
+        errors.append(fields.forbidden(path, "may only be specified when mountPropagation is None or not specified"))
     return errors
 
 
@@ -87,8 +87,13 @@ def volume_devices(container: Obj, volumes: dict[str, Obj], path: str) -> Errors
         if name in names:
             errors.append(fields.invalid(f"{at}.name", name, "must be unique"))
         if volume is not None and not ("persistentVolumeClaim" in volume or "ephemeral" in volume):
-            errors.append(fields.invalid(f"{at}.name", name, "can only use volume source type of "
-                                         "PersistentVolumeClaim or Ephemeral for block mode"))
+            errors.append(
+                fields.invalid(
+                    f"{at}.name",
+                    name,
+                    "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode",
+                )
+            )
         if volume is None:
             errors.append(fields.not_found(f"{at}.name", name))
         if not point:
@@ -102,8 +107,7 @@ def volume_devices(container: Obj, volumes: dict[str, Obj], path: str) -> Errors
         if name in mounts:
             errors.append(fields.invalid(f"{at}.name", name, "must not already exist in volumeMounts"))
         if point in mounts.values():
-            errors.append(fields.invalid(f"{at}.devicePath", point,
-                                         "must not already exist as a path in volumeMounts"))
+            errors.append(fields.invalid(f"{at}.devicePath", point, "must not already exist as a path in volumeMounts"))
         if name:
             names.add(name)
     return errors

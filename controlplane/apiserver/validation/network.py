@@ -115,9 +115,10 @@ def non_special(value: str, path: str) -> Errors:
     if ip.is_link_local:
         errors.append(fields.invalid(path, value, "may not be in the link-local range (169.254.0.0/16, fe80::/10)"))
     four = isinstance(ip, ipaddress.IPv4Address)
-    if (four and ip.packed[:3] == b"\xe0\x00\x00") or (not four and ip.packed[0] == 0xff and ip.packed[1] & 0xf == 2):
-        errors.append(fields.invalid(path, value,
-                                     "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)"))
+    if (four and ip.packed[:3] == b"\xe0\x00\x00") or (not four and ip.packed[0] == 0xFF and ip.packed[1] & 0xF == 2):
+        errors.append(
+            fields.invalid(path, value, "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)")
+        )
     return errors
 
 

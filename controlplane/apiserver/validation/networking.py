@@ -25,8 +25,9 @@ def ingress(obj: Obj) -> Errors:
     annotation = (obj["metadata"].get("annotations") or {}).get(_CLASS)
     name = (obj.get("spec") or {}).get("ingressClassName")
     if annotation is not None and name is not None and annotation != name:
-        errors.append(fields.invalid(f"annotations.{_CLASS}", annotation,
-                                     "must match `ingressClassName` when both are specified"))
+        errors.append(
+            fields.invalid(f"annotations.{_CLASS}", annotation, "must match `ingressClassName` when both are specified")
+        )
     return errors
 
 
@@ -38,8 +39,7 @@ def _ingress_spec(spec: Obj) -> Errors:
     errors: Errors = []
     rules, default = spec.get("rules") or [], spec.get("defaultBackend")
     if not rules and default is None:
-        errors.append(fields.invalid("spec", spec.get("rules"),
-                                     "either `defaultBackend` or `rules` must be specified"))
+        errors.append(fields.invalid("spec", spec.get("rules"), "either `defaultBackend` or `rules` must be specified"))
     if default is not None:
         errors += _backend(default, "spec.defaultBackend")
     for i, rule in enumerate(rules):
@@ -81,8 +81,9 @@ def _path(p: Obj, path: str) -> Errors:
         errors.append(fields.invalid(f"{path}.path", value, _ABSOLUTE))
     if kind in ("Exact", "Prefix"):
         errors += [fields.invalid(f"{path}.path", value, f"must not contain '{s}'") for s in _SEQUENCES if s in value]
-        errors += [fields.invalid(f"{path}.path", value, f"cannot end with '{s}'") for s in ("/..", "/.")
-                   if value.endswith(s)]
+        errors += [
+            fields.invalid(f"{path}.path", value, f"cannot end with '{s}'") for s in ("/..", "/.") if value.endswith(s)
+        ]
     return errors + _backend(p.get("backend") or {}, f"{path}.backend")
 
 
@@ -244,8 +245,11 @@ def network_policy(obj: Obj) -> Errors:
     types = spec.get("policyTypes") or []
     if len(types) > 2:
         return [*errors, fields.invalid("spec.policyTypes", types, "may not specify more than two policyTypes")]
-    return errors + [fields.not_supported(f"spec.policyTypes[{i}]", t, ("Ingress", "Egress"))
-                     for i, t in enumerate(types) if t not in ("Ingress", "Egress")]
+    return errors + [
+        fields.not_supported(f"spec.policyTypes[{i}]", t, ("Ingress", "Egress"))
+        for i, t in enumerate(types)
+        if t not in ("Ingress", "Egress")
+    ]
 
 
 def network_policy_update(new: Obj, old: Obj) -> Errors:

@@ -22,8 +22,10 @@ def disruption_budget(obj: Obj) -> Errors:
     errors: Errors = []
     if least is not None and most is not None:
         selector = meta.show_selector(spec.get("selector"))
-        shown = Raw(f'{{"MinAvailable":{go_json(least)},"Selector":{"null" if selector is None else selector},'
-                    f'"MaxUnavailable":{go_json(most)},"UnhealthyPodEvictionPolicy":{go_json(policy)}}}')
+        shown = Raw(
+            f'{{"MinAvailable":{go_json(least)},"Selector":{"null" if selector is None else selector},'
+            f'"MaxUnavailable":{go_json(most)},"UnhealthyPodEvictionPolicy":{go_json(policy)}}}'
+        )
         errors.append(fields.invalid("spec", shown, "minAvailable and maxUnavailable cannot be both set"))
     for key, value in (("minAvailable", least), ("maxUnavailable", most)):
         if value is not None:
@@ -49,6 +51,7 @@ def disruption_budget_status_update(new: Obj, old: Obj) -> Errors:
 
 # RBAC.
 
+
 def _rules(rules: list[Obj] | None, namespaced: bool) -> Errors:
     errors: Errors = []
     for i, rule in enumerate(rules or ()):
@@ -57,11 +60,17 @@ def _rules(rules: list[Obj] | None, namespaced: bool) -> Errors:
             errors.append(fields.required(f"{at}.verbs", "verbs must contain at least one value"))
         if urls:
             if namespaced:
-                errors.append(fields.invalid(f"{at}.nonResourceURLs", urls,
-                                             "namespaced rules cannot apply to non-resource URLs"))
+                errors.append(
+                    fields.invalid(f"{at}.nonResourceURLs", urls, "namespaced rules cannot apply to non-resource URLs")
+                )
             if rule.get("apiGroups") or rule.get("resources") or rule.get("resourceNames"):
-                errors.append(fields.invalid(f"{at}.nonResourceURLs", urls,
-                                             "rules cannot apply to both regular resources and non-resource URLs"))
+                errors.append(
+                    fields.invalid(
+                        f"{at}.nonResourceURLs",
+                        urls,
+                        "rules cannot apply to both regular resources and non-resource URLs",
+                    )
+                )
             continue
         if not rule.get("apiGroups"):
             errors.append(fields.required(f"{at}.apiGroups", "resource rules must supply at least one api group"))
@@ -79,8 +88,12 @@ def cluster_role(obj: Obj) -> Errors:
     if (aggregation := obj.get("aggregationRule")) is not None:
         selectors = aggregation.get("clusterRoleSelectors") or []
         if not selectors:
-            errors.append(fields.required("aggregationRule.clusterRoleSelectors", "at least one clusterRoleSelector "
-                                          "required if aggregationRule is non-nil"))
+            errors.append(
+                fields.required(
+                    "aggregationRule.clusterRoleSelectors",
+                    "at least one clusterRoleSelector required if aggregationRule is non-nil",
+                )
+            )
         for i, selector in enumerate(selectors):
             errors += meta.label_selector(selector, f"aggregationRule.clusterRoleSelectors[{i}]")
     return errors
@@ -95,8 +108,11 @@ def _binding(obj: Obj, namespaced: bool) -> Errors:
     if ref.get("kind", "") not in kinds:
         errors.append(fields.not_supported("roleRef.kind", ref.get("kind", ""), kinds))
     name = ref.get("name", "")
-    errors += [fields.invalid("roleRef.name", name, m) for m in text.path_segment(name)] if name else [
-        fields.required("roleRef.name")]
+    errors += (
+        [fields.invalid("roleRef.name", name, m) for m in text.path_segment(name)]
+        if name
+        else [fields.required("roleRef.name")]
+    )
     for i, subject in enumerate(obj.get("subjects") or ()):
         errors += _subject(subject, namespaced, f"subjects[{i}]")
     return errors
@@ -134,8 +150,14 @@ def role_ref_update(new: Obj, old: Obj) -> Errors:
     ref = new.get("roleRef") or {}
     if ref == (old.get("roleRef") or {}):
         return []
-    shown = Raw("{" + ",".join(f'"{k}":{go_json(ref.get(j, ""))}' for k, j in (
-        ("APIGroup", "apiGroup"), ("Kind", "kind"), ("Name", "name"))) + "}")
+    shown = Raw(
+        "{"
+        + ",".join(
+            f'"{k}":{go_json(ref.get(j, ""))}'
+            for k, j in (("APIGroup", "apiGroup"), ("Kind", "kind"), ("Name", "name"))
+        )
+        + "}"
+    )
     return [fields.invalid("roleRef", shown, "cannot change roleRef")]
 
 
@@ -158,14 +180,20 @@ def priority_class(obj: Obj) -> Errors:
         else:
             why = ""
         if why:
-            errors.append(fields.forbidden("metadata.name", "priority class names with 'system-' prefix are reserved "
-                                           f"for system use only. error: {why}"))
+            errors.append(
+                fields.forbidden(
+                    "metadata.name",
+                    f"priority class names with 'system-' prefix are reserved for system use only. error: {why}",
+                )
+            )
     elif value > _HIGHEST:
-        errors.append(fields.forbidden("value", "maximum allowed value of a user defined priority is "
-                                       f"{_HIGHEST}"))
+        errors.append(fields.forbidden("value", f"maximum allowed value of a user defined priority is {_HIGHEST}"))
     if policy is not None and policy not in ("PreemptLowerPriority", "Never"):
-        errors.append(fields.not_supported("preemptionPolicy", policy, ("PreemptLowerPriority", "Never")) if policy
-                      else fields.required("preemptionPolicy"))
+        errors.append(
+            fields.not_supported("preemptionPolicy", policy, ("PreemptLowerPriority", "Never"))
+            if policy
+            else fields.required("preemptionPolicy")
+        )
     return errors
 
 
@@ -192,6 +220,7 @@ def lease_update(new: Obj, old: Obj) -> Errors:
 
 
 # Endpoints.
+
 
 def endpoints(obj: Obj) -> Errors:
     errors: Errors = []
@@ -302,6 +331,7 @@ def endpoint_slice_update(new: Obj, old: Obj) -> Errors:
 
 
 # Events.
+
 
 def event(obj: Obj) -> Errors:
     """ValidateEventCreate, the part for core/v1."""

@@ -19,9 +19,30 @@ Errors = list[FieldError]
 
 _RECLAIM = ("Delete", "Recycle", "Retain")
 _MANY = "may not specify more than 1 volume type"
-_KINDS = ("hostPath", "gcePersistentDisk", "awsElasticBlockStore", "glusterfs", "flocker", "nfs", "rbd", "quobyte",
-          "cephfs", "iscsi", "cinder", "fc", "flexVolume", "azureFile", "vsphereVolume", "photonPersistentDisk",
-          "portworxVolume", "azureDisk", "scaleIO", "local", "storageos", "csi")
+_KINDS = (
+    "hostPath",
+    "gcePersistentDisk",
+    "awsElasticBlockStore",
+    "glusterfs",
+    "flocker",
+    "nfs",
+    "rbd",
+    "quobyte",
+    "cephfs",
+    "iscsi",
+    "cinder",
+    "fc",
+    "flexVolume",
+    "azureFile",
+    "vsphereVolume",
+    "photonPersistentDisk",
+    "portworxVolume",
+    "azureDisk",
+    "scaleIO",
+    "local",
+    "storageos",
+    "csi",
+)
 
 
 def persistent_volume(obj: Obj) -> Errors:
@@ -34,8 +55,9 @@ def persistent_volume(obj: Obj) -> Errors:
     if not capacity:
         errors.append(fields.required("spec.capacity"))
     if "storage" not in capacity or len(capacity) > 1:
-        errors.append(fields.not_supported("spec.capacity", Raw(go_json(capacity) if capacity else "null"),
-                                           ("storage",)))
+        errors.append(
+            fields.not_supported("spec.capacity", Raw(go_json(capacity) if capacity else "null"), ("storage",))
+        )
     for name in sorted(capacity):
         errors += positive(capacity[name], f"spec.capacity[{name}]")
     policy = spec.get("persistentVolumeReclaimPolicy")
@@ -44,13 +66,17 @@ def persistent_volume(obj: Obj) -> Errors:
     affinity = spec.get("nodeAffinity")
     if affinity is not None:
         required = affinity.get("required")
-        errors += scheduling.node_selector(required, "spec.nodeAffinity.required") if required is not None else [
-            fields.required("spec.nodeAffinity.required", "must specify required node constraints")]
+        errors += (
+            scheduling.node_selector(required, "spec.nodeAffinity.required")
+            if required is not None
+            else [fields.required("spec.nodeAffinity.required", "must specify required node constraints")]
+        )
     errors += _source(spec, affinity is not None)
     where = (spec.get("hostPath") or {}).get("path", "")
     if where and not where.strip("/") and policy == "Recycle":
-        errors.append(fields.forbidden("spec.persistentVolumeReclaimPolicy",
-                                       "may not be 'recycle' for a hostPath mount of '/'"))
+        errors.append(
+            fields.forbidden("spec.persistentVolumeReclaimPolicy", "may not be 'recycle' for a hostPath mount of '/'")
+        )
     errors += class_name(spec.get("storageClassName"), "spec.storageClassName")
     if spec.get("volumeMode", "Filesystem") not in VOLUME_MODES:
         errors.append(fields.not_supported("spec.volumeMode", spec["volumeMode"], VOLUME_MODES))
@@ -83,12 +109,16 @@ def persistent_volume_update(new: Obj, old: Obj) -> Errors:
         return []
     errors = persistent_volume(new)
     if not same({k: spec[k] for k in _KINDS if k in spec}, {k: before[k] for k in _KINDS if k in before}):
-        errors.append(fields.forbidden("spec.persistentvolumesource",
-                                       "spec.persistentvolumesource is immutable after creation\n"))
+        errors.append(
+            fields.forbidden("spec.persistentvolumesource", "spec.persistentvolumesource is immutable after creation\n")
+        )
     errors += meta.immutable(spec.get("volumeMode"), before.get("volumeMode"), "volumeMode")
     if before.get("nodeAffinity") is not None and not same(spec.get("nodeAffinity"), before["nodeAffinity"]):
-        errors.append(fields.invalid("nodeAffinity", spec.get("nodeAffinity"),
-                                     meta.IMMUTABLE + ", except for updating from beta label to GA"))
+        errors.append(
+            fields.invalid(
+                "nodeAffinity", spec.get("nodeAffinity"), meta.IMMUTABLE + ", except for updating from beta label to GA"
+            )
+        )
     return errors
 
 
@@ -103,8 +133,11 @@ def claim_update(new: Obj, old: Obj) -> Errors:
         prior.pop("volumeName", None)
         munged.pop("volumeName", None)
     if annotated_class(new) != annotated_class(old):
-        errors.append(fields.invalid("metadata.annotations.volume.beta.kubernetes.io/storage-class",
-                                     annotated_class(new), meta.IMMUTABLE))
+        errors.append(
+            fields.invalid(
+                "metadata.annotations.volume.beta.kubernetes.io/storage-class", annotated_class(new), meta.IMMUTABLE
+            )
+        )
     if before.get("storageClassName") is None and annotated_class(old) in ("", spec.get("storageClassName")):
         munged.pop("storageClassName", None)
     bound = (new.get("status") or {}).get("phase") == "Bound"
@@ -115,11 +148,17 @@ def claim_update(new: Obj, old: Obj) -> Errors:
     size, was = (((s.get("resources") or {}).get("requests") or {}).get("storage") for s in (spec, before))
     if not same(munged, prior):
         diff = struct_diff("PersistentVolumeClaimSpec", before, spec)
-        errors.append(fields.forbidden("spec", "spec is immutable after creation except resources.requests and "
-                                       f"volumeAttributesClassName for bound claims\n{diff}"))
+        errors.append(
+            fields.forbidden(
+                "spec",
+                "spec is immutable after creation except resources.requests and "
+                f"volumeAttributesClassName for bound claims\n{diff}",
+            )
+        )
     if size is not None and was is not None and value_of(size) < value_of(was):
         capacity = ((old.get("status") or {}).get("capacity") or {}).get("storage", "0")
         if value_of(size) <= value_of(capacity):
-            errors.append(fields.forbidden("spec.resources.requests.storage",
-                                           "field can not be less than status.capacity"))
+            errors.append(
+                fields.forbidden("spec.resources.requests.storage", "field can not be less than status.capacity")
+            )
     return errors + meta.immutable(spec.get("volumeMode"), before.get("volumeMode"), "volumeMode")

@@ -18,8 +18,21 @@ Obj = dict[str, Any]
 
 _ZEROS: dict[str, Any] = {"s": "", "b": False, "0": 0, "q": "0", "i": 0}
 _FROM_SPEC = ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace", "hostUsers")
-_META = ("name", "generateName", "namespace", "uid", "resourceVersion", "generation", "creationTimestamp",
-         "deletionTimestamp", "deletionGracePeriodSeconds", "labels", "annotations", "ownerReferences", "finalizers")
+_META = (
+    "name",
+    "generateName",
+    "namespace",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "labels",
+    "annotations",
+    "ownerReferences",
+    "finalizers",
+)
 
 
 class _Field(NamedTuple):
@@ -64,8 +77,11 @@ def _value(kind: str, value: Any) -> Any:
     if kind == "{":
         return {k: value[k] for k in sorted(value)} if value else None
     if kind == "L":
-        return {k: v for k, v in (("matchLabels", value.get("matchLabels")),
-                                  ("matchExpressions", value.get("matchExpressions"))) if v}
+        return {
+            k: v
+            for k, v in (("matchLabels", value.get("matchLabels")), ("matchExpressions", value.get("matchExpressions")))
+            if v
+        }
     if kind in _ZEROS:
         return _ZEROS[kind] if value is None else value
     return _struct(kind, value or {})

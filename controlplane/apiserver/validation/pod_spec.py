@@ -36,8 +36,9 @@ def pod_spec(spec: Obj, path: str, *, is_pod: bool, pod_name: str = "") -> Error
     errors += _containers(spec, volumes, claims, grace, path)
     if (resources := spec.get("resources")) is not None:
         if resources.get("claims"):
-            errors.append(fields.forbidden(f"{path}.resources.claims",
-                                           "claims cannot be set for Resources at pod-level"))
+            errors.append(
+                fields.forbidden(f"{path}.resources.claims", "claims cannot be set for Resources at pod-level")
+            )
         errors += quantities.requirements(resources, claims, f"{path}.resources", pod=True)
     if spec.get("hostNetwork"):
         errors += _host_ports(spec, path, is_pod=is_pod)
@@ -59,8 +60,9 @@ def pod_spec(spec: Obj, path: str, *, is_pod: bool, pod_name: str = "") -> Error
 
 
 def _containers(spec: Obj, volumes: dict[str, Obj], claims: list[str], grace: int | None, path: str) -> Errors:
-    around = containers.Surroundings(volumes, claims, grace, spec.get("restartPolicy", ""),
-                                     spec.get("hostUsers") is not False)
+    around = containers.Surroundings(
+        volumes, claims, grace, spec.get("restartPolicy", ""), spec.get("hostUsers") is not False
+    )
     regular = spec.get("containers") or []
     errors = containers.regular(regular, around, f"{path}.containers")
     first = spec.get("initContainers")
@@ -95,8 +97,11 @@ def _names(spec: Obj, path: str) -> Errors:
     for i, alias in enumerate(spec.get("hostAliases") or ()):
         at = f"{path}.hostAliases[{i}]"
         errors += valid_ip(f"{at}.ip", alias.get("ip", ""))
-        errors += [fields.invalid(f"{at}.hostnames[{j}]", n, m) for j, n in enumerate(alias.get("hostnames") or ())
-                   for m in text.dns1123_subdomain(n)]
+        errors += [
+            fields.invalid(f"{at}.hostnames[{j}]", n, m)
+            for j, n in enumerate(alias.get("hostnames") or ())
+            for m in text.dns1123_subdomain(n)
+        ]
     for key in ("priorityClassName", "runtimeClassName"):
         name = spec.get(key)
         if name or (name is not None and key == "runtimeClassName"):
@@ -104,8 +109,9 @@ def _names(spec: Obj, path: str) -> Errors:
     policy = spec.get("preemptionPolicy")
     if policy is not None and policy not in ("PreemptLowerPriority", "Never"):
         at = f"{path}.preemptionPolicy"
-        errors.append(fields.not_supported(at, policy, ("PreemptLowerPriority", "Never")) if policy
-                      else fields.required(at))
+        errors.append(
+            fields.not_supported(at, policy, ("PreemptLowerPriority", "Never")) if policy else fields.required(at)
+        )
     if overhead := spec.get("overhead"):
         errors += quantities.requirements({"limits": overhead}, [], f"{path}.overhead")
     return errors + security.operating_system(spec, path) if "os" in spec else errors
@@ -124,14 +130,20 @@ def _resource_claims(claims: list[Obj], path: str) -> Errors:
             errors += [fields.invalid(f"{at}.name", name, m) for m in text.dns1123_label(name)]
             seen.add(name)
         direct, template = claim.get("resourceClaimName"), claim.get("resourceClaimTemplateName")
-        shown = fields.Raw(f'{{"Name":{go_json(name)},"ResourceClaimName":{go_json(direct)},'
-                           f'"ResourceClaimTemplateName":{go_json(template)}}}')
+        shown = fields.Raw(
+            f'{{"Name":{go_json(name)},"ResourceClaimName":{go_json(direct)},'
+            f'"ResourceClaimTemplateName":{go_json(template)}}}'
+        )
         if direct is not None and template is not None:
-            errors.append(fields.invalid(
-                at, shown, "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified"))
+            errors.append(
+                fields.invalid(
+                    at, shown, "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified"
+                )
+            )
         if direct is None and template is None:
-            errors.append(fields.invalid(
-                at, shown, "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`"))
+            errors.append(
+                fields.invalid(at, shown, "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`")
+            )
         for key in ("resourceClaimName", "resourceClaimTemplateName"):
             if (value := claim.get(key)) is not None:
                 errors += [fields.invalid(f"{at}.{key}", value, m) for m in text.dns1123_subdomain(value)]
@@ -144,8 +156,13 @@ def _host_ports(spec: Obj, path: str, *, is_pod: bool) -> Errors:
         for j, port in enumerate(container.get("ports") or ()):
             host = port.get("hostPort", 0)
             if (is_pod or host) and host != port.get("containerPort", 0):
-                errors.append(fields.invalid(f"{path}.containers[{i}].ports[{j}].hostPort", host,
-                                             "must match `containerPort` when `hostNetwork` is true"))
+                errors.append(
+                    fields.invalid(
+                        f"{path}.containers[{i}].ports[{j}].hostPort",
+                        host,
+                        "must match `containerPort` when `hostNetwork` is true",
+                    )
+                )
     return errors
 
 
@@ -154,8 +171,11 @@ def _dns_config(config: Obj | None, policy: str, path: str) -> Errors:
         if config is None:
             return [fields.required(path, "must provide `dnsConfig` when `dnsPolicy` is None")]
         if not config.get("nameservers"):
-            return [fields.required(f"{path}.nameservers",
-                                    "must provide at least one DNS nameserver when `dnsPolicy` is None")]
+            return [
+                fields.required(
+                    f"{path}.nameservers", "must provide at least one DNS nameserver when `dnsPolicy` is None"
+                )
+            ]
     config = config or {}
     errors: Errors = []
     servers, searches = config.get("nameservers") or [], config.get("searches") or []
@@ -166,15 +186,24 @@ def _dns_config(config: Obj | None, policy: str, path: str) -> Errors:
     if len(searches) > 32:
         errors.append(fields.invalid(f"{path}.searches", searches, "must not have more than 32 search paths"))
     if len(" ".join(searches)) > 2048:
-        errors.append(fields.invalid(f"{path}.searches", searches,
-                                     "must not have more than 2048 characters (including spaces) in the search list"))
+        errors.append(
+            fields.invalid(
+                f"{path}.searches",
+                searches,
+                "must not have more than 2048 characters (including spaces) in the search list",
+            )
+        )
     for i, search in enumerate(searches):
         if search != ".":
             name = search.removesuffix(".")
-            errors += [fields.invalid(f"{path}.searches[{i}]", name, m)
-                       for m in text.dns1123_subdomain_underscore(name)]
-    errors += [fields.required(f"{path}.options[{i}]", "must not be empty")
-               for i, option in enumerate(config.get("options") or ()) if not option.get("name")]
+            errors += [
+                fields.invalid(f"{path}.searches[{i}]", name, m) for m in text.dns1123_subdomain_underscore(name)
+            ]
+    errors += [
+        fields.required(f"{path}.options[{i}]", "must not be empty")
+        for i, option in enumerate(config.get("options") or ())
+        if not option.get("name")
+    ]
     return errors
 
 
@@ -196,8 +225,11 @@ def pod_annotations(annotations: dict[str, str] | None, spec: Obj, path: str) ->
         return []
     errors: Errors = []
     if MIRROR in annotations and not spec.get("nodeName"):
-        errors.append(fields.invalid(f"{path}[{MIRROR}]", annotations[MIRROR],
-                                     "must set spec.nodeName if mirror pod annotation is set"))
+        errors.append(
+            fields.invalid(
+                f"{path}[{MIRROR}]", annotations[MIRROR], "must set spec.nodeName if mirror pod annotation is set"
+            )
+        )
     if (cost := annotations.get(DELETION_COST)) is not None and not _int32(cost):
         errors.append(fields.invalid(f"{path}[{DELETION_COST}]", cost, "must be a 32bit integer"))
     return errors
@@ -218,6 +250,7 @@ def template(t: Obj, path: str) -> Errors:
     errors += pod_annotations(metadata.get("annotations"), spec, f"{path}.annotations")
     errors += pod_spec(spec, f"{path}.spec", is_pod=False)
     if spec.get("ephemeralContainers"):
-        errors.append(fields.forbidden(f"{path}.spec.ephemeralContainers",
-                                       "ephemeral containers not allowed in pod template"))
+        errors.append(
+            fields.forbidden(f"{path}.spec.ephemeralContainers", "ephemeral containers not allowed in pod template")
+        )
     return errors

@@ -16,9 +16,11 @@ Obj = dict[str, Any]
 Errors = list[FieldError]
 
 _MAX_INT32 = 2**31 - 1
-_UPDATABLE = ("pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
-              "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
-              "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)\n")
+_UPDATABLE = (
+    "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
+    "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
+    "`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)\n"
+)
 _SYSTEM_CONDITIONS = ("PodScheduled", "Ready", "Initialized")
 
 
@@ -32,10 +34,15 @@ def pod(obj: Obj) -> Errors:
     errors = pod_annotations(metadata.get("annotations"), spec, "metadata.annotations")
     errors += pod_spec(spec, "spec", is_pod=True, pod_name=metadata.get("name", ""))
     if "volumes" in spec and not spec.get("serviceAccountName"):
-        errors += [fields.forbidden(f"spec.volumes[{i}].projected.sources[{j}].serviceAccountToken",
-                                    "must not be specified when serviceAccountName is not set")
-                   for i, v in enumerate(spec["volumes"])
-                   for j, s in enumerate((v.get("projected") or {}).get("sources") or ()) if "serviceAccountToken" in s]
+        errors += [
+            fields.forbidden(
+                f"spec.volumes[{i}].projected.sources[{j}].serviceAccountToken",
+                "must not be specified when serviceAccountName is not set",
+            )
+            for i, v in enumerate(spec["volumes"])
+            for j, s in enumerate((v.get("projected") or {}).get("sources") or ())
+            if "serviceAccountToken" in s
+        ]
     for kind in ("containers", "initContainers"):
         for i, c in enumerate(spec.get(kind) or ()):
             errors += containers.untrimmed_image(c, f"spec.{kind}[{i}]")
@@ -116,16 +123,22 @@ def _tolerations(spec: Obj, before: Obj) -> Errors:
 
     have = [bare(t) for t in new]
     if any(bare(t) not in have for t in old):
-        return [fields.forbidden("spec.tolerations",
-                                 "existing toleration can not be modified except its tolerationSeconds")]
+        return [
+            fields.forbidden("spec.tolerations", "existing toleration can not be modified except its tolerationSeconds")
+        ]
     return scheduling.tolerations(new, "spec.tolerations")
 
 
 def _gates(spec: Obj, before: Obj) -> Errors:
     old = [g.get("name") for g in before.get("schedulingGates") or ()]
-    return [fields.forbidden(f"spec.schedulingGates[{i}].name",
-                             f"only deletion is allowed, but found new scheduling gate '{g.get('name', '')}'")
-            for i, g in enumerate(spec.get("schedulingGates") or ()) if g.get("name") not in old]
+    return [
+        fields.forbidden(
+            f"spec.schedulingGates[{i}].name",
+            f"only deletion is allowed, but found new scheduling gate '{g.get('name', '')}'",
+        )
+        for i, g in enumerate(spec.get("schedulingGates") or ())
+        if g.get("name") not in old
+    ]
 
 
 def _munged(spec: Obj, before: Obj) -> tuple[Obj, Errors]:
@@ -152,8 +165,13 @@ def _gated(munged: Obj, before: Obj) -> Errors:
     new, old = munged.get("nodeSelector") or {}, before.get("nodeSelector") or {}
     if new != old:
         if any(new.get(k) != v for k, v in old.items()):
-            errors.append(fields.invalid("spec.nodeSelector", new,
-                                         "only additions to spec.nodeSelector are allowed (no mutations or deletions)"))
+            errors.append(
+                fields.invalid(
+                    "spec.nodeSelector",
+                    new,
+                    "only additions to spec.nodeSelector are allowed (no mutations or deletions)",
+                )
+            )
         _put_back(munged, before, "nodeSelector")
     after, prior = munged.get("affinity") or {}, before.get("affinity") or {}
     if not same(after.get("nodeAffinity"), prior.get("nodeAffinity")):
@@ -181,7 +199,7 @@ def _narrower(new: Obj, old: Obj) -> Errors:
     errors: Errors = []
     for i, (n, o) in enumerate(zip(after, before, strict=False)):
         pairs = [(n.get(k) or [], o.get(k) or []) for k in ("matchExpressions", "matchFields")]
-        if any(x[:len(y)] != y for x, y in pairs) or (not any(y for _, y in pairs) and any(x for x, _ in pairs)):
+        if any(x[: len(y)] != y for x, y in pairs) or (not any(y for _, y in pairs) and any(x for x, _ in pairs)):
             errors.append(fields.invalid(f"{path}[{i}]", n, "only additions are allowed (no mutations or deletions)"))
     return errors
 
@@ -220,8 +238,9 @@ def _transitions(status: Obj, before: Obj, key: str, policy: str, free: set[Any]
             continue
         for now in status.get(key) or ():
             if now.get("name") == was.get("name") and (now.get("state") or {}).get("terminated") is None:
-                errors.append(fields.forbidden(f"status.{key}[{i}].state",
-                                               "may not be transitioned to non-terminated state"))
+                errors.append(
+                    fields.forbidden(f"status.{key}[{i}].state", "may not be transitioned to non-terminated state")
+                )
     return errors
 
 
@@ -232,8 +251,9 @@ def _addresses(ips: list[Obj], path: str) -> Errors:
         errors += valid_ip(f"{path}[{i}]", value)
     if len(values) > 1:
         if not dual_stack(values) or len(values) > 2:
-            errors.append(fields.invalid(path, [{"IP": v} for v in values],
-                                         "may specify no more than one IP for each IP family"))
+            errors.append(
+                fields.invalid(path, [{"IP": v} for v in values], "may specify no more than one IP for each IP family")
+            )
         errors += [fields.duplicate(f"{path}[{i}]", {"IP": v}) for i, v in enumerate(values) if v in values[:i]]
     return errors
 

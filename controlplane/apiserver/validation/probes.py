@@ -50,8 +50,11 @@ def _handler(handler: Obj, keys: tuple[str, ...], grace: int | None, path: str) 
         elif key == "sleep":
             seconds = action.get("seconds", 0)
             if grace is not None and not 0 <= seconds <= grace:
-                errors.append(fields.invalid(at, seconds, "must be non-negative and less than "
-                                             f"terminationGracePeriodSeconds ({grace})"))
+                errors.append(
+                    fields.invalid(
+                        at, seconds, f"must be non-negative and less than terminationGracePeriodSeconds ({grace})"
+                    )
+                )
         else:
             errors += port_or_name(action.get("port", 0), f"{at}.port")
     if not seen:
@@ -70,8 +73,9 @@ def probe(p: Obj, kind: str, path: str) -> Errors:
         errors.append(fields.invalid(f"{path}.terminationGracePeriodSeconds", grace, "must be greater than 0"))
     if kind == "readiness":
         if grace is not None:
-            errors.append(fields.invalid(f"{path}.terminationGracePeriodSeconds", grace,
-                                         "must not be set for readinessProbes"))
+            errors.append(
+                fields.invalid(f"{path}.terminationGracePeriodSeconds", grace, "must not be set for readinessProbes")
+            )
     elif p.get("successThreshold", 0) != 1:
         errors.append(fields.invalid(f"{path}.successThreshold", p.get("successThreshold", 0), "must be 1"))
     return errors

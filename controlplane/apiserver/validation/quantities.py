@@ -17,14 +17,48 @@ Errors = list[FieldError]
 NOT_INTEGER = "must be an integer"
 NOT_POSITIVE = "must be greater than zero"
 HUGE_PAGES = "hugepages-"
-_OBJECT_COUNTS = ("pods", "services", "replicationcontrollers", "secrets", "configmaps", "persistentvolumeclaims",
-                  "services.nodeports", "services.loadbalancers", "resourcequotas")
-_QUOTA = frozenset(("cpu", "memory", "ephemeral-storage", "requests.cpu", "requests.memory", "requests.storage",
-                    "requests.ephemeral-storage", "limits.cpu", "limits.memory", "limits.ephemeral-storage",
-                    *_OBJECT_COUNTS))
-_STANDARD = frozenset(("cpu", "memory", "ephemeral-storage", "requests.cpu", "requests.memory",
-                       "requests.ephemeral-storage", "limits.cpu", "limits.memory", "limits.ephemeral-storage",
-                       "storage", "requests.storage", *_OBJECT_COUNTS))
+_OBJECT_COUNTS = (
+    "pods",
+    "services",
+    "replicationcontrollers",
+    "secrets",
+    "configmaps",
+    "persistentvolumeclaims",
+    "services.nodeports",
+    "services.loadbalancers",
+    "resourcequotas",
+)
+_QUOTA = frozenset(
+    (
+        "cpu",
+        "memory",
+        "ephemeral-storage",
+        "requests.cpu",
+        "requests.memory",
+        "requests.storage",
+        "requests.ephemeral-storage",
+        "limits.cpu",
+        "limits.memory",
+        "limits.ephemeral-storage",
+        *_OBJECT_COUNTS,
+    )
+)
+_STANDARD = frozenset(
+    (
+        "cpu",
+        "memory",
+        "ephemeral-storage",
+        "requests.cpu",
+        "requests.memory",
+        "requests.ephemeral-storage",
+        "limits.cpu",
+        "limits.memory",
+        "limits.ephemeral-storage",
+        "storage",
+        "requests.storage",
+        *_OBJECT_COUNTS,
+    )
+)
 _CONTAINER = frozenset(("cpu", "memory", "ephemeral-storage"))
 _INTEGER = frozenset(_OBJECT_COUNTS)
 
@@ -82,8 +116,13 @@ def quantity_value(name: str, quantity: Any, path: str) -> Errors:
 
 def resource_name(name: str, path: str) -> Errors:
     errors = [fields.invalid(path, name, m) for m in text.qualified_name(name)]
-    if not errors and "/" not in name and name not in _STANDARD and not huge_page(name) and not (
-            name.startswith("requests.hugepages-")):
+    if (
+        not errors
+        and "/" not in name
+        and name not in _STANDARD
+        and not huge_page(name)
+        and not (name.startswith("requests.hugepages-"))
+    ):
         errors.append(fields.invalid(path, name, "must be a standard resource type or fully qualified"))
     return errors
 
@@ -132,11 +171,15 @@ def requirements(resources: Obj | None, claims: list[str], path: str, *, pod: bo
             if quantity is not limit and quantity != limit:
                 have, most = value_of(quantity), value_of(limit)
                 if have != most and not overcommit(name):
-                    errors.append(fields.invalid(f"{path}.requests", str(quantity),
-                                                 f"must be equal to {name} limit of {limit}"))
+                    errors.append(
+                        fields.invalid(f"{path}.requests", str(quantity), f"must be equal to {name} limit of {limit}")
+                    )
                 elif have > most:
-                    errors.append(fields.invalid(f"{path}.requests", str(quantity),
-                                                 f"must be less than or equal to {name} limit of {limit}"))
+                    errors.append(
+                        fields.invalid(
+                            f"{path}.requests", str(quantity), f"must be less than or equal to {name} limit of {limit}"
+                        )
+                    )
         elif not overcommit(name):
             errors.append(fields.required(f"{path}.limits", "Limit must be set for non overcommitable resources"))
         errors += _huge_page_value(name, quantity, at)

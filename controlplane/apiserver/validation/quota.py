@@ -22,17 +22,46 @@ Errors = list[FieldError]
 
 _TYPES = ("Pod", "Container", "PersistentVolumeClaim")
 _NOT_FOR_PODS = "may not be specified when `type` is 'Pod'"
-_SCOPES = ("Terminating", "NotTerminating", "BestEffort", "NotBestEffort", "PriorityClass", "CrossNamespacePodAffinity",
-           "VolumeAttributesClass")
+_SCOPES = (
+    "Terminating",
+    "NotTerminating",
+    "BestEffort",
+    "NotBestEffort",
+    "PriorityClass",
+    "CrossNamespacePodAffinity",
+    "VolumeAttributesClass",
+)
 _PAIRS = (("BestEffort", "NotBestEffort"), ("Terminating", "NotTerminating"))
-_COMPUTE = frozenset(("pods", "cpu", "memory", "ephemeral-storage", "requests.cpu", "requests.memory",
-                      "requests.ephemeral-storage", "limits.cpu", "limits.memory", "limits.ephemeral-storage"))
-_STANDARD_QUOTA = _COMPUTE | {"requests.storage", "services", "replicationcontrollers", "secrets", "configmaps",
-                              "persistentvolumeclaims", "services.nodeports", "services.loadbalancers",
-                              "resourcequotas"}
-_MUST_EXIST = ("must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, "
-               "ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or "
-               "ResourceQuotaScopeCrossNamespacePodAffinity")
+_COMPUTE = frozenset(
+    (
+        "pods",
+        "cpu",
+        "memory",
+        "ephemeral-storage",
+        "requests.cpu",
+        "requests.memory",
+        "requests.ephemeral-storage",
+        "limits.cpu",
+        "limits.memory",
+        "limits.ephemeral-storage",
+    )
+)
+_STANDARD_QUOTA = _COMPUTE | {
+    "requests.storage",
+    "services",
+    "replicationcontrollers",
+    "secrets",
+    "configmaps",
+    "persistentvolumeclaims",
+    "services.nodeports",
+    "services.loadbalancers",
+    "resourcequotas",
+}
+_MUST_EXIST = (
+    "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, "
+    "ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or "
+    "ResourceQuotaScopeCrossNamespacePodAffinity"
+)
 
 
 def limit_range(obj: Obj) -> Errors:
@@ -58,8 +87,9 @@ def _limit_type(kind: str, path: str) -> Errors:
 def _item(item: Obj, kind: str, at: str) -> Errors:
     errors: Errors = []
     check = container_resource_name if kind in ("Pod", "Container") else resource_name
-    amounts: dict[str, Obj] = {k: item.get(k) or {} for k in ("max", "min", "default", "defaultRequest",
-                                                              "maxLimitRequestRatio")}
+    amounts: dict[str, Obj] = {
+        k: item.get(k) or {} for k in ("max", "min", "default", "defaultRequest", "maxLimitRequestRatio")
+    }
     names: set[str] = set()
     for key, values in amounts.items():
         if kind == "Pod" and key in ("default", "defaultRequest"):
@@ -67,10 +97,16 @@ def _item(item: Obj, kind: str, at: str) -> Errors:
                 errors.append(fields.forbidden(f"{at}.{key}", _NOT_FOR_PODS))
             amounts[key] = {}
             continue
-        if key == "maxLimitRequestRatio" and kind == "PersistentVolumeClaim" and not (
-                "storage" in amounts["min"] or "storage" in amounts["max"]):
-            errors.append(fields.required(f"{at}.limits", "either minimum or maximum storage value is required, but "
-                                          "neither was provided"))
+        if (
+            key == "maxLimitRequestRatio"
+            and kind == "PersistentVolumeClaim"
+            and not ("storage" in amounts["min"] or "storage" in amounts["max"])
+        ):
+            errors.append(
+                fields.required(
+                    f"{at}.limits", "either minimum or maximum storage value is required, but neither was provided"
+                )
+            )
         for name in sorted(values):
             errors += check(name, f"{at}.{key}[{name}]")
         names.update(values)
@@ -87,12 +123,27 @@ def _order(name: str, have: Obj, at: str) -> Errors:
             errors.append(fields.invalid(f"{at}.{field}[{name}]", have[shown], message.format(have[low], have[high])))
 
     over("min", "max", "min", "min", "min value {} is greater than max value {}")
-    over("min", "defaultRequest", "defaultRequest", "defaultRequest",
-         "min value {} is greater than default request value {}")
-    over("defaultRequest", "max", "defaultRequest", "defaultRequest",
-         "default request value {} is greater than max value {}")
-    over("defaultRequest", "default", "defaultRequest", "defaultRequest",
-         "default request value {} is greater than default limit value {}")
+    over(
+        "min",
+        "defaultRequest",
+        "defaultRequest",
+        "defaultRequest",
+        "min value {} is greater than default request value {}",
+    )
+    over(
+        "defaultRequest",
+        "max",
+        "defaultRequest",
+        "defaultRequest",
+        "default request value {} is greater than max value {}",
+    )
+    over(
+        "defaultRequest",
+        "default",
+        "defaultRequest",
+        "defaultRequest",
+        "default request value {} is greater than default limit value {}",
+    )
     over("min", "default", "default", "min", "min value {} is greater than default value {}")
     over("default", "max", "default", "max", "default value {} is greater than max value {}")
     ratio = have.get("maxLimitRequestRatio")
@@ -102,13 +153,25 @@ def _order(name: str, have: Obj, at: str) -> Errors:
         if "min" in have and "max" in have and value_of(have["min"]) > 0:
             most = value_of(have["max"]) / value_of(have["min"])
             if value_of(ratio) / NANO > most:
-                errors.append(fields.invalid(f"{at}.maxLimitRequestRatio[{name}]", ratio,
-                                             f"ratio {ratio} is greater than max/min = {most:f}"))
-    if not overcommit(name) and "default" in have and "defaultRequest" in have and (
-            value_of(have["default"]) != value_of(have["defaultRequest"])):
-        errors.append(fields.invalid(
-            f"{at}.defaultRequest[{name}]", have["defaultRequest"], f"default value {have['default']} must equal to "
-            f"defaultRequest value {have['defaultRequest']} in {name}"))
+                errors.append(
+                    fields.invalid(
+                        f"{at}.maxLimitRequestRatio[{name}]", ratio, f"ratio {ratio} is greater than max/min = {most:f}"
+                    )
+                )
+    if (
+        not overcommit(name)
+        and "default" in have
+        and "defaultRequest" in have
+        and (value_of(have["default"]) != value_of(have["defaultRequest"]))
+    ):
+        errors.append(
+            fields.invalid(
+                f"{at}.defaultRequest[{name}]",
+                have["defaultRequest"],
+                f"default value {have['default']} must equal to "
+                f"defaultRequest value {have['defaultRequest']} in {name}",
+            )
+        )
     return errors
 
 
@@ -133,10 +196,14 @@ def resource_quota(obj: Obj) -> Errors:
     for scope in scopes:
         if scope not in _SCOPES:
             errors.append(fields.invalid("spec.scopes", scopes, "unsupported scope"))
-        errors += [fields.invalid("spec.scopes", scopes, "unsupported scope applied to resource") for n in standard
-                   if not _allowed(scope, n)]
-    errors += [fields.invalid("spec.scopes", scopes, "conflicting scopes") for a, b in _PAIRS
-               if a in scopes and b in scopes]
+        errors += [
+            fields.invalid("spec.scopes", scopes, "unsupported scope applied to resource")
+            for n in standard
+            if not _allowed(scope, n)
+        ]
+    errors += [
+        fields.invalid("spec.scopes", scopes, "conflicting scopes") for a, b in _PAIRS if a in scopes and b in scopes
+    ]
     if (selector := spec.get("scopeSelector")) is not None:
         errors += _scope_selector(selector, scopes, standard, "spec.scopeSelector.matchExpressions")
     return errors
@@ -146,30 +213,49 @@ def _scope_selector(selector: Obj, scopes: list[str], standard: list[str], path:
     errors: Errors = []
     named: set[str] = set()
     expressions = selector.get("matchExpressions") or []
-    shown = Raw('{"MatchExpressions":[' + ",".join(
-        f'{{"ScopeName":{go_json(e.get("scopeName", ""))},"Operator":{go_json(e.get("operator", ""))},'
-        f'"Values":{go_json(e.get("values"))}}}' for e in expressions) + "]}")
+    shown = Raw(
+        '{"MatchExpressions":['
+        + ",".join(
+            f'{{"ScopeName":{go_json(e.get("scopeName", ""))},"Operator":{go_json(e.get("operator", ""))},'
+            f'"Values":{go_json(e.get("values"))}}}'
+            for e in expressions
+        )
+        + "]}"
+    )
     for e in expressions:
         scope, operator, values = e.get("scopeName", ""), e.get("operator", ""), e.get("values") or []
         if scope not in _SCOPES:
             errors.append(fields.invalid(f"{path}.scopeName", scope, "unsupported scope"))
-        errors += [fields.invalid(path, shown, "unsupported scope applied to resource") for n in standard
-                   if not _allowed(scope, n)]
+        errors += [
+            fields.invalid(path, shown, "unsupported scope applied to resource")
+            for n in standard
+            if not _allowed(scope, n)
+        ]
         if scope in _SCOPES[:4] + _SCOPES[5:6] and operator != "Exists":
             errors.append(fields.invalid(f"{path}.operator", operator, _MUST_EXIST))
         if operator in ("In", "NotIn"):
             if not values:
-                errors.append(fields.required(f"{path}.values", "must be at least one value when `operator` is 'In' or "
-                                              "'NotIn' for scope selector"))
+                errors.append(
+                    fields.required(
+                        f"{path}.values",
+                        "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector",
+                    )
+                )
         elif operator in ("Exists", "DoesNotExist"):
             if values:
-                errors.append(fields.invalid(f"{path}.values", values, "must be no value when `operator` is 'Exist' or "
-                                             "'DoesNotExist' for scope selector"))
+                errors.append(
+                    fields.invalid(
+                        f"{path}.values",
+                        values,
+                        "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector",
+                    )
+                )
         else:
             errors.append(fields.invalid(f"{path}.operator", operator, "not a valid selector operator"))
         named.add(scope)
-    return errors + [fields.invalid(path, scopes or None, "conflicting scopes") for a, b in _PAIRS
-                     if a in named and b in named]
+    return errors + [
+        fields.invalid(path, scopes or None, "conflicting scopes") for a, b in _PAIRS if a in named and b in named
+    ]
 
 
 def resource_quota_update(new: Obj, old: Obj) -> Errors:

@@ -26,18 +26,21 @@ def _node_requirement(r: Obj, path: str, *, lenient: bool) -> Errors:
             errors.append(fields.required(f"{path}.values", "must be specified when `operator` is 'In' or 'NotIn'"))
     elif operator in ("Exists", "DoesNotExist"):
         if values:
-            errors.append(fields.forbidden(f"{path}.values",
-                                           "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"))
+            errors.append(
+                fields.forbidden(f"{path}.values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")
+            )
     elif operator in ("Gt", "Lt"):
         if len(values) != 1:
-            errors.append(fields.required(f"{path}.values",
-                                          "must be specified single value when `operator` is 'Lt' or 'Gt'"))
+            errors.append(
+                fields.required(f"{path}.values", "must be specified single value when `operator` is 'Lt' or 'Gt'")
+            )
     else:
         errors.append(fields.invalid(f"{path}.operator", operator, _NOT_AN_OPERATOR))
     errors += meta.label_name(r.get("key", ""), f"{path}.key")
     if not lenient:
-        errors += [fields.invalid(f"{path}.values[{i}]", v, m) for i, v in enumerate(values)
-                   for m in text.label_value(v)]
+        errors += [
+            fields.invalid(f"{path}.values[{i}]", v, m) for i, v in enumerate(values) for m in text.label_value(v)
+        ]
     return errors
 
 
@@ -47,13 +50,17 @@ def _node_field_requirement(r: Obj, path: str) -> Errors:
     if operator not in ("In", "NotIn"):
         errors.append(fields.invalid(f"{path}.operator", operator, _NOT_AN_OPERATOR))
     elif len(values) != 1:
-        errors.append(fields.required(f"{path}.values", "must be only one value when `operator` is 'In' or 'NotIn' for "
-                                      "node field selector"))
+        errors.append(
+            fields.required(
+                f"{path}.values", "must be only one value when `operator` is 'In' or 'NotIn' for node field selector"
+            )
+        )
     if r.get("key") != "metadata.name":
         errors.append(fields.invalid(f"{path}.key", r.get("key", ""), "not a valid field selector key"))
     else:
-        errors += [fields.invalid(f"{path}.values[{i}]", v, m) for i, v in enumerate(values)
-                   for m in text.dns1123_subdomain(v)]
+        errors += [
+            fields.invalid(f"{path}.values[{i}]", v, m) for i, v in enumerate(values) for m in text.dns1123_subdomain(v)
+        ]
     return errors
 
 
@@ -116,8 +123,11 @@ def _pod_term(term: Obj, path: str) -> Errors:
             for i, label in enumerate(keys):
                 errors += meta.label_name(label, f"{path}.{key}[{i}]")
     mismatch = term.get("mismatchLabelKeys") or ()
-    errors += [fields.invalid(f"{path}.matchLabelKeys[{i}]", k, "exists in both matchLabelKeys and mismatchLabelKeys")
-               for i, k in enumerate(term.get("matchLabelKeys") or ()) if k in mismatch]
+    errors += [
+        fields.invalid(f"{path}.matchLabelKeys[{i}]", k, "exists in both matchLabelKeys and mismatchLabelKeys")
+        for i, k in enumerate(term.get("matchLabelKeys") or ())
+        if k in mismatch
+    ]
     if not term.get("topologyKey"):
         errors.append(fields.required(f"{path}.topologyKey", "can not be empty"))
     return errors + meta.label_name(term.get("topologyKey", ""), f"{path}.topologyKey")
@@ -136,18 +146,25 @@ def tolerations(values: list[Obj], path: str) -> Errors:
             if wrong := text.qualified_name(key):
                 errors += [fields.invalid(f"{at}.key", key, m) for m in wrong]
         elif operator != "Exists":
-            errors.append(fields.invalid(f"{at}.operator", operator, "operator must be Exists when `key` is empty, "
-                                         'which means "match all values and all keys"'))
+            errors.append(
+                fields.invalid(
+                    f"{at}.operator",
+                    operator,
+                    'operator must be Exists when `key` is empty, which means "match all values and all keys"',
+                )
+            )
         if t.get("tolerationSeconds") is not None and effect != "NoExecute":
-            errors.append(fields.invalid(f"{at}.effect", effect,
-                                         "effect must be 'NoExecute' when `tolerationSeconds` is set"))
+            errors.append(
+                fields.invalid(f"{at}.effect", effect, "effect must be 'NoExecute' when `tolerationSeconds` is set")
+            )
         if operator in ("Equal", ""):
             if wrong := text.label_value(value):
                 errors.append(fields.invalid(f"{at}.operator", value, ";".join(wrong)))
         elif operator == "Exists":
             if value:
-                errors.append(fields.invalid(f"{at}.operator", value,
-                                             "value must be empty when `operator` is 'Exists'"))
+                errors.append(
+                    fields.invalid(f"{at}.operator", value, "value must be empty when `operator` is 'Exists'")
+                )
         else:
             errors.append(fields.not_supported(f"{at}.operator", operator, ("Equal", "Exists")))
         if effect:
@@ -167,8 +184,9 @@ def taints(values: list[Obj], path: str) -> Errors:
         errors += _effect(effect, f"{at}.effect") if effect else [fields.required(f"{at}.effect")]
         if (key, effect) in seen:
             added = go_json(t["timeAdded"]) if t.get("timeAdded") else "null"
-            shown = Raw(f'{{"Key":{go_json(key)},"Value":{go_json(value)},"Effect":{go_json(effect)},'
-                        f'"TimeAdded":{added}}}')
+            shown = Raw(
+                f'{{"Key":{go_json(key)},"Value":{go_json(value)},"Effect":{go_json(effect)},"TimeAdded":{added}}}'
+            )
             error = fields.duplicate(at, shown)
             error.message += ": taints must be unique by key and effect pair"
             errors.append(error)
@@ -186,15 +204,20 @@ def spread_constraints(values: list[Obj], path: str) -> Errors:
             errors.append(fields.required(f"{at}.topologyKey", "can not be empty"))
         if action not in ("DoNotSchedule", "ScheduleAnyway"):
             errors.append(fields.not_supported(f"{at}.whenUnsatisfiable", action, ("DoNotSchedule", "ScheduleAnyway")))
-        if any(o.get("topologyKey", "") == key and o.get("whenUnsatisfiable", "") == action for o in values[i + 1:]):
+        if any(o.get("topologyKey", "") == key and o.get("whenUnsatisfiable", "") == action for o in values[i + 1 :]):
             errors.append(fields.duplicate(f"{at}.{{topologyKey, whenUnsatisfiable}}", f"{{{key}, {action}}}"))
         least = c.get("minDomains")
         if least is not None:
             if least <= 0:
                 errors.append(fields.invalid(f"{at}.minDomains", least, "must be greater than zero"))
             if action != "DoNotSchedule":
-                errors.append(fields.invalid(f"{at}.minDomains", least, "can only use minDomains if "
-                                             f"whenUnsatisfiable=DoNotSchedule, not {action}"))
+                errors.append(
+                    fields.invalid(
+                        f"{at}.minDomains",
+                        least,
+                        f"can only use minDomains if whenUnsatisfiable=DoNotSchedule, not {action}",
+                    )
+                )
         for policy in ("nodeAffinityPolicy", "nodeTaintsPolicy"):
             if c.get(policy, "Honor") not in ("Honor", "Ignore"):
                 errors.append(fields.not_supported(f"{at}.{policy}", c[policy], ("Honor", "Ignore")))

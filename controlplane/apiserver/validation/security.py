@@ -48,8 +48,9 @@ def _seccomp(profile: Obj | None, path: str) -> Errors:
             errors += local_path(local, f"{path}.localhostProfile")
     elif local is not None:
         shown = {"Type": kind, "LocalhostProfile": local}
-        errors.append(fields.invalid(f"{path}.localhostProfile", shown,
-                                     "can only be set when seccomp type is Localhost"))
+        errors.append(
+            fields.invalid(f"{path}.localhostProfile", shown, "can only be set when seccomp type is Localhost")
+        )
     return errors
 
 
@@ -86,12 +87,18 @@ def container_security(context: Obj | None, path: str, *, host_users: bool) -> E
     errors += _seccomp(context.get("seccompProfile"), f"{path}.seccompProfile")
     if context.get("allowPrivilegeEscalation") is False:
         if context.get("privileged"):
-            errors.append(fields.invalid(path, context, "cannot set `allowPrivilegeEscalation` to false and "
-                                         "`privileged` to true"))
+            errors.append(
+                fields.invalid(path, context, "cannot set `allowPrivilegeEscalation` to false and `privileged` to true")
+            )
         for capability in (context.get("capabilities") or {}).get("add") or ():
             if capability == "CAP_SYS_ADMIN":
-                errors.append(fields.invalid(path, context, "cannot set `allowPrivilegeEscalation` to false and "
-                                             "`capabilities.Add` CAP_SYS_ADMIN"))
+                errors.append(
+                    fields.invalid(
+                        path,
+                        context,
+                        "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN",
+                    )
+                )
     return errors + _app_armor(context.get("appArmorProfile"), f"{path}.appArmorProfile")
 
 
@@ -106,15 +113,19 @@ def pod_security(spec: Obj, path: str) -> Errors:
     for i, value in enumerate(context.get("supplementalGroups") or ()):
         errors += _id(value, f"{path}.supplementalGroups[{i}]")
     if spec.get("hostPID") and spec.get("shareProcessNamespace"):
-        errors.append(fields.invalid(f"{path}.shareProcessNamespace", True,
-                                     "ShareProcessNamespace and HostPID cannot both be enabled"))
+        errors.append(
+            fields.invalid(
+                f"{path}.shareProcessNamespace", True, "ShareProcessNamespace and HostPID cannot both be enabled"
+            )
+        )
     errors += _sysctls(context.get("sysctls") or (), spec, f"{path}.sysctls")
     errors += _one_of(context.get("fsGroupChangePolicy"), ("Always", "OnRootMismatch"), f"{path}.fsGroupChangePolicy")
     errors += _seccomp(context.get("seccompProfile"), f"{path}.seccompProfile")
     errors += _app_armor(context.get("appArmorProfile"), f"{path}.appArmorProfile")
     errors += _one_of(context.get("supplementalGroupsPolicy"), ("Merge", "Strict"), f"{path}.supplementalGroupsPolicy")
-    return errors + _one_of(context.get("seLinuxChangePolicy"), ("MountOption", "Recursive"),
-                            f"{path}.seLinuxChangePolicy")
+    return errors + _one_of(
+        context.get("seLinuxChangePolicy"), ("MountOption", "Recursive"), f"{path}.seLinuxChangePolicy"
+    )
 
 
 def _sysctls(sysctls: Any, spec: Obj, path: str) -> Errors:
@@ -125,8 +136,9 @@ def _sysctls(sysctls: Any, spec: Obj, path: str) -> Errors:
         if not name:
             errors.append(fields.required(at))
         elif len(name) > 253 or not _sysctl(name):
-            errors.append(fields.invalid(at, name, "must have at most 253 characters and match regex "
-                                         f"^{_SYSCTL_NAME}$"))
+            errors.append(
+                fields.invalid(at, name, f"must have at most 253 characters and match regex ^{_SYSCTL_NAME}$")
+            )
         elif name in seen:
             errors.append(fields.duplicate(at, name))
         dotted = name.replace("/", ".")
@@ -141,12 +153,25 @@ def _sysctls(sysctls: Any, spec: Obj, path: str) -> Errors:
 def host_users(spec: Obj, path: str) -> Errors:
     if spec.get("hostUsers") is not False:
         return []
-    return [fields.forbidden(f"{path}.{shown}", "when `pod.Spec.HostUsers` is false") for key, shown in (
-        ("hostNetwork", "hostNetwork"), ("hostPID", "HostPID"), ("hostIPC", "HostIPC")) if spec.get(key)]
+    return [
+        fields.forbidden(f"{path}.{shown}", "when `pod.Spec.HostUsers` is false")
+        for key, shown in (("hostNetwork", "hostNetwork"), ("hostPID", "HostPID"), ("hostIPC", "HostIPC"))
+        if spec.get(key)
+    ]
 
 
-_NOT_ON_WINDOWS = ("appArmorProfile", "seLinuxOptions", "seccompProfile", "capabilities", "readOnlyRootFilesystem",
-                   "privileged", "allowPrivilegeEscalation", "procMount", "runAsUser", "runAsGroup")
+_NOT_ON_WINDOWS = (
+    "appArmorProfile",
+    "seLinuxOptions",
+    "seccompProfile",
+    "capabilities",
+    "readOnlyRootFilesystem",
+    "privileged",
+    "allowPrivilegeEscalation",
+    "procMount",
+    "runAsUser",
+    "runAsGroup",
+)
 
 
 def operating_system(spec: Obj, path: str) -> Errors:
@@ -162,8 +187,9 @@ def operating_system(spec: Obj, path: str) -> Errors:
     context = spec.get("securityContext") or {}
     linux = name == "linux"
     if linux and context.get("windowsOptions") is not None:
-        errors.append(fields.forbidden(f"{path}.securityContext.windowsOptions",
-                                       "windows options cannot be set for a linux pod"))
+        errors.append(
+            fields.forbidden(f"{path}.securityContext.windowsOptions", "windows options cannot be set for a linux pod")
+        )
     for kind in ("initContainers", "containers", "ephemeralContainers"):
         for i, container in enumerate(spec.get(kind) or ()):
             have = container.get("securityContext") or {}
@@ -171,6 +197,9 @@ def operating_system(spec: Obj, path: str) -> Errors:
             if linux and have.get("windowsOptions") is not None:
                 errors.append(fields.forbidden(f"{at}.windowsOptions", "windows options cannot be set for a linux pod"))
             elif not linux:
-                errors += [fields.forbidden(f"{at}.{k}", "cannot be set for a windows pod") for k in _NOT_ON_WINDOWS
-                           if have.get(k) is not None]
+                errors += [
+                    fields.forbidden(f"{at}.{k}", "cannot be set for a windows pod")
+                    for k in _NOT_ON_WINDOWS
+                    if have.get(k) is not None
+                ]
     return errors

@@ -85,8 +85,11 @@ def service(obj: Obj) -> Errors:
 
 
 def _external_name(spec: Obj) -> Errors:
-    errors = [fields.forbidden(f"spec.{k}", _NO_EXTERNAL) for k in ("clusterIPs", "ipFamilies", "ipFamilyPolicy")
-              if spec.get(k)]
+    errors = [
+        fields.forbidden(f"spec.{k}", _NO_EXTERNAL)
+        for k in ("clusterIPs", "ipFamilies", "ipFamilyPolicy")
+        if spec.get(k)
+    ]
     name = spec.get("externalName", "").removesuffix(".")
     if not name:
         return [*errors, fields.required("spec.externalName")]
@@ -115,8 +118,11 @@ def _port(port: Obj, named: bool, names: set[str], path: str) -> Errors:
 def _port_pairs(ports: list[Obj], kind: str) -> Errors:
     errors: Errors = []
     if kind == "ClusterIP":
-        errors += [fields.forbidden(f"spec.ports[{i}].nodePort", "may not be used when `type` is 'ClusterIP'")
-                   for i, p in enumerate(ports) if p.get("nodePort")]
+        errors += [
+            fields.forbidden(f"spec.ports[{i}].nodePort", "may not be used when `type` is 'ClusterIP'")
+            for i, p in enumerate(ports)
+            if p.get("nodePort")
+        ]
     nodes: set[tuple[Any, Any]] = set()
     for i, p in enumerate(ports):
         if number := p.get("nodePort"):
@@ -127,9 +133,15 @@ def _port_pairs(ports: list[Obj], kind: str) -> Errors:
     for i, p in enumerate(ports):
         key = (p.get("protocol", ""), p.get("port", 0))
         if key in pairs:
-            errors.append(fields.duplicate(f"spec.ports[{i}]", Raw(
-                f'{{"Name":"","Protocol":{go_json(key[0])},"AppProtocol":null,"Port":{key[1]},"TargetPort":0,'
-                '"NodePort":0}')))
+            errors.append(
+                fields.duplicate(
+                    f"spec.ports[{i}]",
+                    Raw(
+                        f'{{"Name":"","Protocol":{go_json(key[0])},"AppProtocol":null,"Port":{key[1]},"TargetPort":0,'
+                        '"NodePort":0}'
+                    ),
+                )
+            )
         pairs.add(key)
     return errors
 
@@ -195,8 +207,9 @@ def cluster_ips(spec: Obj) -> Errors:
     if not headless(spec):
         for i, (value, family) in enumerate(zip(ips, families, strict=False)):
             if family in _FAMILIES and is_v6(value) != (family == "IPv6"):
-                errors.append(fields.invalid(f"{at}[{i}]", value,
-                                             f"expected an {family} value as indicated by `ipFamilies[{i}]`"))
+                errors.append(
+                    fields.invalid(f"{at}[{i}]", value, f"expected an {family} value as indicated by `ipFamilies[{i}]`")
+                )
     return errors
 
 
@@ -238,8 +251,11 @@ def _traffic(spec: Obj) -> Errors:
     number, at = spec.get("healthCheckNodePort", 0), "spec.healthCheckNodePort"
     if not needs_health_check(spec):
         if number:
-            errors.append(fields.invalid(at, number, "may only be set when `type` is 'LoadBalancer' and "
-                                         "`externalTrafficPolicy` is 'Local'"))
+            errors.append(
+                fields.invalid(
+                    at, number, "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"
+                )
+            )
     elif not number:
         errors.append(fields.required(at))
     else:
@@ -260,10 +276,14 @@ def service_update(new: Obj, old: Obj) -> Errors:
         return []
     errors = _changed_ips(spec, before) + _changed_families(spec, before)
     if spec.get("type") == before.get("type") == "LoadBalancer" and (
-            spec.get("loadBalancerClass") != before.get("loadBalancerClass")):
+        spec.get("loadBalancerClass") != before.get("loadBalancerClass")
+    ):
         errors.append(fields.invalid("spec.loadBalancerClass", spec.get("loadBalancerClass"), _ONCE))
-    if needs_health_check(spec) and needs_health_check(before) and (
-            spec.get("healthCheckNodePort") != before.get("healthCheckNodePort")):
+    if (
+        needs_health_check(spec)
+        and needs_health_check(before)
+        and (spec.get("healthCheckNodePort") != before.get("healthCheckNodePort"))
+    ):
         errors.append(fields.forbidden("spec.healthCheckNodePort", meta.IMMUTABLE))
     return errors
 
@@ -280,8 +300,13 @@ def _changed_ips(spec: Obj, before: Obj) -> Errors:
     if ips and was and ips[0] != was[0]:
         errors.append(fields.invalid(at, ips, _ONCE))
     if len(was) > len(ips) == 1 and spec.get("ipFamilyPolicy") != "SingleStack":
-        errors.append(fields.invalid("spec.ipFamilyPolicy", spec.get("ipFamilyPolicy"),
-                                     "must be set to 'SingleStack' when releasing the secondary clusterIP"))
+        errors.append(
+            fields.invalid(
+                "spec.ipFamilyPolicy",
+                spec.get("ipFamilyPolicy"),
+                "must be set to 'SingleStack' when releasing the secondary clusterIP",
+            )
+        )
     return errors
 
 

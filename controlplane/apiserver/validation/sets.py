@@ -28,11 +28,20 @@ from controlplane.apiserver.validation.workloads import (
 Obj = dict[str, Any]
 Errors = list[FieldError]
 
-_CHANGEABLE = ("replicas", "ordinals", "template", "updateStrategy", "revisionHistoryLimit",
-               "persistentVolumeClaimRetentionPolicy", "minReadySeconds")
-_NOT_CHANGEABLE = ("updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', "
-                   "'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and "
-                   "'minReadySeconds' are forbidden")
+_CHANGEABLE = (
+    "replicas",
+    "ordinals",
+    "template",
+    "updateStrategy",
+    "revisionHistoryLimit",
+    "persistentVolumeClaimRetentionPolicy",
+    "minReadySeconds",
+)
+_NOT_CHANGEABLE = (
+    "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', "
+    "'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and "
+    "'minReadySeconds' are forbidden"
+)
 
 
 def _retention(policy: Obj | None, path: str) -> Errors:
@@ -70,15 +79,20 @@ def stateful_set(obj: Obj) -> Errors:
     pod = pods.get("spec") or {}
     errors += restart_always(pod, "spec.template.spec")
     if pod.get("activeDeadlineSeconds") is not None:
-        errors.append(fields.forbidden("spec.template.spec.activeDeadlineSeconds",
-                                       "activeDeadlineSeconds in StatefulSet is not Supported"))
+        errors.append(
+            fields.forbidden(
+                "spec.template.spec.activeDeadlineSeconds", "activeDeadlineSeconds in StatefulSet is not Supported"
+            )
+        )
     return errors
 
 
 def _pods(pods: Obj, spec: Obj, path: str) -> Errors:
     """The template with the volumes that the claims will give: upstream looks at what does not need them only."""
-    claims = [{"name": (c.get("metadata") or {}).get("name", ""), "persistentVolumeClaim": {"claimName": "claim"}}
-              for c in spec.get("volumeClaimTemplates") or ()]
+    claims = [
+        {"name": (c.get("metadata") or {}).get("name", ""), "persistentVolumeClaim": {"claimName": "claim"}}
+        for c in spec.get("volumeClaimTemplates") or ()
+    ]
     pod = pods.get("spec") or {}
     names = {c["name"] for c in claims}
     volumes = [v for v in pod.get("volumes") or () if v.get("name") not in names]
@@ -93,11 +107,15 @@ def _update_strategy(strategy: Obj, path: str) -> Errors:
     if kind == "OnDelete":
         if rolling is None:
             return []
-        return [fields.invalid(f"{path}.rollingUpdate", _show_rolling(rolling),
-                               "only allowed for updateStrategy 'RollingUpdate'")]
+        return [
+            fields.invalid(
+                f"{path}.rollingUpdate", _show_rolling(rolling), "only allowed for updateStrategy 'RollingUpdate'"
+            )
+        ]
     if kind != "RollingUpdate":
-        shown = Raw(f'{{"Type":{go_json(kind)},"RollingUpdate":'
-                    f'{"null" if rolling is None else _show_rolling(rolling)}}}')
+        shown = Raw(
+            f'{{"Type":{go_json(kind)},"RollingUpdate":{"null" if rolling is None else _show_rolling(rolling)}}}'
+        )
         return [fields.invalid(path, shown, "must be 'RollingUpdate' or 'OnDelete'")]
     if rolling is None:
         return []
@@ -121,8 +139,10 @@ def stateful_set_update(new: Obj, old: Obj) -> Errors:
     if spec is before:
         return []
     errors = stateful_set(new)
-    if not same({k: v for k, v in spec.items() if k not in _CHANGEABLE},
-                {k: v for k, v in before.items() if k not in _CHANGEABLE}):
+    if not same(
+        {k: v for k, v in spec.items() if k not in _CHANGEABLE},
+        {k: v for k, v in before.items() if k not in _CHANGEABLE},
+    ):
         errors.append(fields.forbidden("spec", _NOT_CHANGEABLE))
     return errors
 
@@ -130,8 +150,9 @@ def stateful_set_update(new: Obj, old: Obj) -> Errors:
 def stateful_set_status_update(new: Obj, old: Obj) -> Errors:
     status = new.get("status") or {}
     keys = ("readyReplicas", "currentReplicas", "updatedReplicas")
-    errors = nonnegative_counts(status, ("replicas", *keys, "availableReplicas", "observedGeneration",
-                                         "collisionCount"))
+    errors = nonnegative_counts(
+        status, ("replicas", *keys, "availableReplicas", "observedGeneration", "collisionCount")
+    )
     errors += not_over_replicas(status, (*keys, "availableReplicas"))
     return errors + available_in_bounds(status) + collisions_not_decremented(new, old)
 
@@ -143,20 +164,25 @@ def daemon_set(obj: Obj) -> Errors:
     errors += meta.label_selector(selector, "spec.selector")
     labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels")
     if selector is not None and not broken_selector(spec, "selector") and not meta.matches(selector, labels or {}):
-        errors.append(fields.invalid("spec.template.metadata.labels", labels,
-                                     "`selector` does not match template `labels`"))
+        errors.append(
+            fields.invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
+        )
     if selector is None:
         errors.append(fields.required("spec.selector"))
     elif meta.empty_selector(selector):
-        errors.append(fields.invalid("spec.selector", meta.show_selector(selector),
-                                     "empty selector is invalid for daemonset"))
+        errors.append(
+            fields.invalid("spec.selector", meta.show_selector(selector), "empty selector is invalid for daemonset")
+        )
     pods = spec.get("template") or {}
     errors += template(pods, "spec.template")
     pod = pods.get("spec") or {}
     errors += restart_always(pod, "spec.template.spec")
     if pod.get("activeDeadlineSeconds") is not None:
-        errors.append(fields.forbidden("spec.template.spec.activeDeadlineSeconds",
-                                       "activeDeadlineSeconds in DaemonSet is not Supported"))
+        errors.append(
+            fields.forbidden(
+                "spec.template.spec.activeDeadlineSeconds", "activeDeadlineSeconds in DaemonSet is not Supported"
+            )
+        )
     errors += nonnegative_field(spec, "minReadySeconds", "spec")
     errors += _daemon_strategy(spec.get("updateStrategy") or {}, "spec.updateStrategy")
     return errors + nonnegative_field(spec, "revisionHistoryLimit", "spec")
@@ -194,9 +220,17 @@ def daemon_set_update(new: Obj, old: Obj) -> Errors:
     return errors + daemon_set(new)
 
 
-_DAEMON_COUNTS = ("currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady",
-                  "observedGeneration", "updatedNumberScheduled", "numberAvailable", "numberUnavailable",
-                  "collisionCount")
+_DAEMON_COUNTS = (
+    "currentNumberScheduled",
+    "numberMisscheduled",
+    "desiredNumberScheduled",
+    "numberReady",
+    "observedGeneration",
+    "updatedNumberScheduled",
+    "numberAvailable",
+    "numberUnavailable",
+    "collisionCount",
+)
 
 
 def daemon_set_status_update(new: Obj, old: Obj) -> Errors:

@@ -59,8 +59,11 @@ def _data_source(source: Obj, path: str) -> Errors:
     errors = [fields.required(f"{path}.{k}") for k in ("name", "kind") if not source.get(k)]
     group = source.get("apiGroup") or ""
     if not group and source.get("kind") != "PersistentVolumeClaim":
-        errors.append(fields.invalid(path, source.get("kind", ""),
-                                     "must be 'PersistentVolumeClaim' when referencing the default apiGroup"))
+        errors.append(
+            fields.invalid(
+                path, source.get("kind", ""), "must be 'PersistentVolumeClaim' when referencing the default apiGroup"
+            )
+        )
     if group:
         errors += [fields.invalid(f"{path}.apiGroup", group, m) for m in text.dns1123_subdomain(group)]
     if namespace := source.get("namespace"):
@@ -74,8 +77,11 @@ def claim(obj: Obj) -> Errors:
 
 def claim_status_update(new: Obj, old: Obj) -> Errors:
     capacity = (new.get("status") or {}).get("capacity") or {}
-    return [fields.invalid(f"status.capacity[{k}]", value_of(capacity[k]) // 10**9, "must be a valid resource quantity")
-            for k in sorted(capacity) if value_of(capacity[k]) < 0]
+    return [
+        fields.invalid(f"status.capacity[{k}]", value_of(capacity[k]) // 10**9, "must be a valid resource quantity")
+        for k in sorted(capacity)
+        if value_of(capacity[k]) < 0
+    ]
 
 
 def storage_class(obj: Obj) -> Errors:

@@ -28,23 +28,38 @@ _CONFIG_KEY = r"[-._a-zA-Z0-9]+"
 _REASON = "[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?"
 _HTTP_PATH = r"[A-Za-z0-9/\-._~%!$&'()*+,;=:]+"
 
-_LABEL_TEXT = ("a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start "
-               "and end with an alphanumeric character")
-_SUBDOMAIN_TEXT = ("a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and "
-                   "must start and end with an alphanumeric character")
-_UNDERSCORE_TEXT = ("a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or "
-                    "'.', and must start and end with an alphanumeric character")
-_1035_TEXT = ("a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic "
-              "character, and end with an alphanumeric character")
-_WILDCARD_TEXT = ("a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must "
-                  "consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character")
-_KEY_TEXT = ("must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric "
-             "character")
-_VALUE_TEXT = ("a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and "
-               "must start and end with an alphanumeric character")
+_LABEL_TEXT = (
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start "
+    "and end with an alphanumeric character"
+)
+_SUBDOMAIN_TEXT = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and "
+    "must start and end with an alphanumeric character"
+)
+_UNDERSCORE_TEXT = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or "
+    "'.', and must start and end with an alphanumeric character"
+)
+_1035_TEXT = (
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic "
+    "character, and end with an alphanumeric character"
+)
+_WILDCARD_TEXT = (
+    "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must "
+    "consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character"
+)
+_KEY_TEXT = (
+    "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
+)
+_VALUE_TEXT = (
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and "
+    "must start and end with an alphanumeric character"
+)
 _MAX_BYTES = "must be no more than {} bytes"
-_REASON_TEXT = ("a condition reason must start with alphabetic character, optionally followed by a string of "
-                "alphanumeric characters or '_,:', and must end with an alphanumeric character or '_'")
+_REASON_TEXT = (
+    "a condition reason must start with alphabetic character, optionally followed by a string of "
+    "alphanumeric characters or '_,:', and must end with an alphanumeric character or '_'"
+)
 _ENV_TEXT = "a valid environment variable name must consist only of printable ASCII characters other than '='"
 
 
@@ -56,7 +71,11 @@ _dns_label, _dns_subdomain, _dns1035 = _matcher(_DNS_LABEL), _matcher(_DNS_SUBDO
 _dns_underscore, _wildcard = _matcher(_DNS_SUBDOMAIN_UNDERSCORE), _matcher(_WILDCARD)
 _key, _value, _c_identifier, _percent = _matcher(_KEY), _matcher(_VALUE), _matcher(_C_IDENTIFIER), _matcher(_PERCENT)
 _header, _config_key, _reason, _http_path = (
-    _matcher(_HEADER), _matcher(_CONFIG_KEY), _matcher(_REASON), _matcher(_HTTP_PATH))
+    _matcher(_HEADER),
+    _matcher(_CONFIG_KEY),
+    _matcher(_REASON),
+    _matcher(_HTTP_PATH),
+)
 _port_name = _matcher("[-a-z0-9]+")
 _any_letter = re.compile("[a-z]").search
 
@@ -126,8 +145,11 @@ def qualified_name(value: str) -> list[str]:
     """The key of a label: an optional DNS subdomain and `/`, then a name."""
     parts = value.split("/")
     if len(parts) > 2:
-        return ["a valid label key " + regex_error(_KEY_TEXT, _KEY, "MyName", "my.name", "123-abc")
-                + " with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"]
+        return [
+            "a valid label key "
+            + regex_error(_KEY_TEXT, _KEY, "MyName", "my.name", "123-abc")
+            + " with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
+        ]
     errors: list[str] = []
     name = parts[-1]
     if len(parts) == 2:
@@ -157,8 +179,16 @@ def label_value(value: str) -> list[str]:
 def c_identifier(value: str) -> list[str]:
     if _c_identifier(value):
         return []
-    return [regex_error("a valid C identifier must start with alphabetic character or '_', followed by a string of "
-                        "alphanumeric characters or '_'", _C_IDENTIFIER, "my_name", "MY_NAME", "MyName")]
+    return [
+        regex_error(
+            "a valid C identifier must start with alphabetic character or '_', followed by a string of "
+            "alphanumeric characters or '_'",
+            _C_IDENTIFIER,
+            "my_name",
+            "MY_NAME",
+            "MyName",
+        )
+    ]
 
 
 @lru_cache(1024)
@@ -178,15 +208,15 @@ def port_name(value: str) -> list[str]:
 def percent(value: str) -> list[str]:
     if _percent(value):
         return []
-    return [regex_error("a valid percent string must be a numeric string followed by an ending '%'", _PERCENT, "1%",
-                        "93%")]
+    return [
+        regex_error("a valid percent string must be a numeric string followed by an ending '%'", _PERCENT, "1%", "93%")
+    ]
 
 
 def http_header_name(value: str) -> list[str]:
     if _header(value):
         return []
-    return [regex_error("a valid HTTP header must consist of alphanumeric characters or '-'", _HEADER,
-                        "X-Header-Name")]
+    return [regex_error("a valid HTTP header must consist of alphanumeric characters or '-'", _HEADER, "X-Header-Name")]
 
 
 @lru_cache(4096)
@@ -203,8 +233,15 @@ def env_var_name(value: str) -> list[str]:
 def config_map_key(value: str) -> list[str]:
     errors = [max_length_error(253)] if _size(value) > 253 else []
     if not _config_key(value):
-        errors.append(regex_error("a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
-                                  _CONFIG_KEY, "key.name", "KEY_NAME", "key-name"))
+        errors.append(
+            regex_error(
+                "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
+                _CONFIG_KEY,
+                "key.name",
+                "KEY_NAME",
+                "key-name",
+            )
+        )
     if value in (".", ".."):
         errors.append(f"must not be '{value}'")
     elif value.startswith(".."):
@@ -244,6 +281,7 @@ def _mask_trailing_dash(name: str) -> str:
 def _named(check: Check) -> NameCheck:
     def name_check(name: str, prefix: bool) -> list[str]:
         return check(_mask_trailing_dash(name) if prefix else name)
+
     return name_check
 
 

@@ -29,6 +29,7 @@ _DUPLICATE_PATHS = "conflicting duplicate paths"
 def _required(*keys: str) -> Callable[[Obj, str], Errors]:
     def check(source: Obj, path: str) -> Errors:
         return [fields.required(f"{path}.{k}") for k in keys if not source.get(k)]
+
     return check
 
 
@@ -66,6 +67,7 @@ def _keyed(name: str) -> Callable[[Obj, str], Errors]:
     def check(source: Obj, path: str) -> Errors:
         errors = [] if source.get(name) else [fields.required(f"{path}.{name}")]
         return errors + mode(source.get("defaultMode"), f"{path}.defaultMode") + _items(source, path)
+
     return check
 
 
@@ -82,8 +84,9 @@ def _downward_file(file: Obj, path: str) -> Errors:
     if ref is not None:
         errors += field_ref(ref, VOLUME_FIELDS, f"{path}.fieldRef")
         if amount is not None:
-            errors.append(fields.invalid(path, "resource",
-                                         "fieldRef and resourceFieldRef can not be specified simultaneously"))
+            errors.append(
+                fields.invalid(path, "resource", "fieldRef and resourceFieldRef can not be specified simultaneously")
+            )
     elif amount is not None:
         errors += resource_ref(amount, f"{path}.resourceFieldRef", volume=True)
     else:
@@ -134,11 +137,13 @@ def _token(token: Obj, path: str, projected: str) -> Errors:
     errors: Errors = []
     seconds = token.get("expirationSeconds", 0)
     if seconds < 600:
-        errors.append(fields.invalid(f"{path}.expirationSeconds", seconds,
-                                     "may not specify a duration less than 10 minutes"))
+        errors.append(
+            fields.invalid(f"{path}.expirationSeconds", seconds, "may not specify a duration less than 10 minutes")
+        )
     if seconds > 2**32:
-        errors.append(fields.invalid(f"{path}.expirationSeconds", seconds,
-                                     "may not specify a duration larger than 2^32 seconds"))
+        errors.append(
+            fields.invalid(f"{path}.expirationSeconds", seconds, "may not specify a duration larger than 2^32 seconds")
+        )
     if not token.get("path"):
         return [*errors, fields.required(f"{projected}.path")]
     return errors + local_path(token["path"], f"{projected}.path", reserved=True)
@@ -148,8 +153,11 @@ def _csi(source: Obj, path: str) -> Errors:
     errors = csi_driver_name(source.get("driver", ""), f"{path}.driver")
     if (ref := source.get("nodePublishSecretRef")) is not None:
         name = ref.get("name", "")
-        errors += [fields.invalid(f"{path}.name", name, m) for m in text.dns1123_subdomain(name)] if name else [
-            fields.required(f"{path}.nodePublishSecretRef.name")]
+        errors += (
+            [fields.invalid(f"{path}.name", name, m) for m in text.dns1123_subdomain(name)]
+            if name
+            else [fields.required(f"{path}.nodePublishSecretRef.name")]
+        )
     return errors
 
 
@@ -171,8 +179,11 @@ def _ephemeral(source: Obj, path: str) -> Errors:
     metadata = template.get("metadata") or {}
     errors = annotation_map(metadata.get("annotations"), f"{at}.metadata.annotations")
     errors += labels(metadata.get("labels"), f"{at}.metadata.labels")
-    errors += [fields.forbidden(f"{at}.metadata.{k}", "cannot be set") for k in sorted(metadata)
-               if k not in _TEMPLATE_META and metadata[k]]
+    errors += [
+        fields.forbidden(f"{at}.metadata.{k}", "cannot be set")
+        for k in sorted(metadata)
+        if k not in _TEMPLATE_META and metadata[k]
+    ]
     return errors + claim_spec(template.get("spec") or {}, f"{at}.spec")
 
 
@@ -221,8 +232,10 @@ def _source(volume: Obj, pod_name: str, path: str) -> Errors:
     name = volume.get("name", "")
     if first == "ephemeral" and pod_name and name:
         claim = f"{pod_name}-{name}"
-        errors += [fields.invalid(f"{path}.name", name, f"PVC name {fields.go_quote(claim)}: {m}")
-                   for m in text.dns1123_subdomain(claim)]
+        errors += [
+            fields.invalid(f"{path}.name", name, f"PVC name {fields.go_quote(claim)}: {m}")
+            for m in text.dns1123_subdomain(claim)
+        ]
     return errors + [fields.forbidden(f"{path}.{k}", _MANY) for k in kinds[1:]]
 
 
@@ -246,6 +259,11 @@ def pod_volumes(volumes: list[Obj], pod_name: str, path: str) -> tuple[dict[str,
             good[name] = volume
         claim = (volume.get("persistentVolumeClaim") or {}).get("claimName")
         if claim and claim in claims:
-            errors.append(fields.invalid(f"{at}.persistentVolumeClaim.claimName", claim,
-                                         "must not reference a PVC that gets created for an ephemeral volume"))
+            errors.append(
+                fields.invalid(
+                    f"{at}.persistentVolumeClaim.claimName",
+                    claim,
+                    "must not reference a PVC that gets created for an ephemeral volume",
+                )
+            )
     return good, errors

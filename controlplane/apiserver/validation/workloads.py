@@ -67,12 +67,14 @@ def replicated_template(spec: Obj, path: str, owner: str) -> Errors:
     pod = (spec.get("template") or {}).get("spec") or {}
     errors += restart_always(pod, f"{path}.spec")
     if pod.get("activeDeadlineSeconds") is not None:
-        errors.append(fields.forbidden(f"{path}.spec.activeDeadlineSeconds",
-                                       f"activeDeadlineSeconds in {owner} is not Supported"))
+        errors.append(
+            fields.forbidden(f"{path}.spec.activeDeadlineSeconds", f"activeDeadlineSeconds in {owner} is not Supported")
+        )
     return errors
 
 
 # Deployments.
+
 
 def int_or_percent(value: Any, path: str) -> Errors:
     """ValidatePositiveIntOrPercent."""
@@ -112,8 +114,7 @@ def _strategy(strategy: Obj, path: str) -> Errors:
     if kind == "Recreate":
         if strategy.get("rollingUpdate") is None:
             return []
-        return [fields.forbidden(f"{path}.rollingUpdate",
-                                 "may not be specified when strategy `type` is 'Recreate'")]
+        return [fields.forbidden(f"{path}.rollingUpdate", "may not be specified when strategy `type` is 'Recreate'")]
     if kind == "RollingUpdate":
         return _rolling_update(strategy.get("rollingUpdate"), f"{path}.rollingUpdate")
     shown = Raw(f'{{"Type":{go_json(kind)},"RollingUpdate":null}}')
@@ -125,8 +126,9 @@ def deployment(obj: Obj) -> Errors:
     errors = nonnegative_field(spec, "replicas", "spec")
     errors += required_selector(spec, "spec.selector", "empty selector is invalid for deployment")
     if broken_selector(spec, "selector"):
-        errors.append(fields.invalid("spec.selector", meta.show_selector(spec.get("selector")),
-                                     "invalid label selector"))
+        errors.append(
+            fields.invalid("spec.selector", meta.show_selector(spec.get("selector")), "invalid label selector")
+        )
     else:
         errors += replicated_template(spec, "spec.template", "ReplicaSet")
     errors += _strategy(spec.get("strategy") or {}, "spec.strategy")
@@ -136,8 +138,9 @@ def deployment(obj: Obj) -> Errors:
     if deadline is not None:
         errors += nonnegative_field(spec, "progressDeadlineSeconds", "spec")
         if deadline <= spec.get("minReadySeconds", 0):
-            errors.append(fields.invalid("spec.progressDeadlineSeconds", deadline,
-                                         "must be greater than minReadySeconds"))
+            errors.append(
+                fields.invalid("spec.progressDeadlineSeconds", deadline, "must be greater than minReadySeconds")
+            )
     return errors
 
 
@@ -169,8 +172,9 @@ def not_over_replicas(status: Obj, keys: tuple[str, ...]) -> Errors:
 def available_in_bounds(status: Obj) -> Errors:
     if status.get("availableReplicas", 0) <= status.get("readyReplicas", 0):
         return []
-    return [fields.invalid("status.availableReplicas", status["availableReplicas"],
-                           "cannot be greater than readyReplicas")]
+    return [
+        fields.invalid("status.availableReplicas", status["availableReplicas"], "cannot be greater than readyReplicas")
+    ]
 
 
 def collisions_not_decremented(new: Obj, old: Obj) -> Errors:
@@ -182,22 +186,35 @@ def collisions_not_decremented(new: Obj, old: Obj) -> Errors:
 
 def deployment_status_update(new: Obj, old: Obj) -> Errors:
     status = new.get("status") or {}
-    errors = nonnegative_counts(status, (
-        "observedGeneration", "replicas", "updatedReplicas", "readyReplicas", "availableReplicas",
-        "terminatingReplicas", "unavailableReplicas", "collisionCount"))
+    errors = nonnegative_counts(
+        status,
+        (
+            "observedGeneration",
+            "replicas",
+            "updatedReplicas",
+            "readyReplicas",
+            "availableReplicas",
+            "terminatingReplicas",
+            "unavailableReplicas",
+            "collisionCount",
+        ),
+    )
     errors += not_over_replicas(status, ("updatedReplicas", "readyReplicas", "availableReplicas"))
     return errors + available_in_bounds(status) + collisions_not_decremented(new, old)
 
 
 # ReplicaSets and ReplicationControllers.
 
+
 def replica_set(obj: Obj) -> Errors:
     spec = spec_of(obj)
     errors = nonnegative_field(spec, "replicas", "spec") + nonnegative_field(spec, "minReadySeconds", "spec")
     errors += required_selector(spec, "spec.selector", "empty selector is invalid for deployment")
     if broken_selector(spec, "selector"):
-        return [*errors, fields.invalid("spec.selector", meta.show_selector(spec.get("selector")),
-                                        "invalid label selector")]
+        return [
+            *errors,
+            fields.invalid("spec.selector", meta.show_selector(spec.get("selector")), "invalid label selector"),
+        ]
     return errors + replicated_template(spec, "spec.template", "ReplicaSet")
 
 
@@ -229,8 +246,12 @@ def replication_controller(obj: Obj) -> Errors:
         errors.append(fields.invalid("spec.template.metadata.labels", labels, NO_MATCH))
     errors += template(pods, "spec.template") + restart_always(pods.get("spec") or {}, "spec.template.spec")
     if (pods.get("spec") or {}).get("activeDeadlineSeconds") is not None:
-        errors.append(fields.forbidden("spec.template.spec.activeDeadlineSeconds",
-                                       "activeDeadlineSeconds in ReplicationController is not Supported"))
+        errors.append(
+            fields.forbidden(
+                "spec.template.spec.activeDeadlineSeconds",
+                "activeDeadlineSeconds in ReplicationController is not Supported",
+            )
+        )
     return errors
 
 
