@@ -40,6 +40,7 @@ PLAIN_KINDS: dict[str, str] = {
     "apiextensions/v1.JSONSchemaPropsOrBool": "schema-or-bool",
     "apiextensions/v1.JSONSchemaPropsOrStringArray": "schema-or-strings",
 }
+MAY_BE_EMPTY = ("drivers", "limits")  # of a CSINode and a LimitRange: required, and yet may have nothing in them
 
 
 class Field:
@@ -80,6 +81,14 @@ class Field:
     @property
     def type(self) -> Type:
         return named(self.spelled)
+
+    @property
+    def never_null(self) -> bool:
+        """Whether this is a list without which no object is valid: [] if it is not sent.
+
+        *Note*: upstream has null there, but refuses the object before anybody sees it.
+        """
+        return self.required and self.type.kind == "list" and not self.omit_empty and self.name not in MAY_BE_EMPTY
 
     @property
     def map_type(self) -> str:

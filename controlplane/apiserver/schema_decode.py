@@ -74,13 +74,15 @@ _STRUCTS = frozenset(("struct", "quantity", "int-or-string", "time", "micro-time
 
 def _maker(field: Field) -> Callable[[], Any]:
     type = field.type
+    if field.never_null:
+        return list
     if field.pointer or type.kind in ("list", "map", "bytes"):
         return lambda: None
     return lambda: zero(type)
 
 
 def _policy(field: Field) -> int:
-    if field.pointer:
+    if field.pointer or field.never_null:
         return KEEP
     if field.type.kind in ("list", "map", "bytes"):
         return DROP if field.omit_empty else NULL
