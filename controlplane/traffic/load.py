@@ -143,7 +143,7 @@ class Clients:
         self.tally.sent += 1
         started = self.loop.now()
         client = f"198.51.100.{next(self._numbers) % CLIENTS + 1}"
-        ip = self.network.resolve(host)
+        ip = self.network.resolve(host, self.source)
         reply: Reply = lambda answer: self.tally.count(answer, self.loop.now() - started)  # noqa: E731
         if ip is None:
             self.loop.call_soon(reply, Answer(0, error=NO_ROUTE))

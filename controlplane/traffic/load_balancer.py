@@ -29,7 +29,7 @@ class LoadBalancer:
         self.client = client
         self.network = network
         self.running = False
-        self.healthy: list[str] = []  # the nodes that answered the last health check
+        self._healthy: dict[str, list[str]] = {}  # service key -> the nodes that passed the last health check
         self._shared = informers
         self._own: InformerFactory | None = None
         self._addresses: dict[str, str] = {}  # service key -> address
@@ -108,20 +108,28 @@ class LoadBalancer:
         """Ask every node whether it is there; goes on as long as there is anything to balance."""
         if epoch != self._epoch or not self._addresses:
             return
-        self.healthy = [
+        nodes = [
             node["metadata"]["name"]
             for node in self._nodes.list()
             if EXCLUDED not in (node["metadata"].get("labels") or {})
             and self.network.reachable(EDGE, node["metadata"]["name"])
         ]
+        self._healthy = {key: self._fit(key, address, nodes) for key, address in self._addresses.items()}
         self.loop.call_later(CHECK, self._check, epoch)
+
+    def _fit(self, key: str, address: str, nodes: list[str]) -> list[str]:
+        """Of the nodes that answer, those that may get connections for a Service (its healthCheckNodePort says so)."""
+        service = self._services.get(key)
+        if service is None or service["spec"].get("externalTrafficPolicy") != "Local":
+            return nodes
+        port = service["spec"]["ports"][0]["port"]
+        rules = {node: self.network.rules(node) for node in nodes}
+        return [node for node, known in rules.items() if known is not None and known.has_local(address, port)]
 
     def accept(self, ip: str, port: int, host: str, path: str, client: str, reply: Reply) -> None:
         """A connection from outside."""
-        service = next((key for key, address in self._addresses.items() if address == ip), "")
-        found = self._services.get(service)
-        local = found is not None and found["spec"].get("externalTrafficPolicy") == "Local"
-        nodes = [name for name in self.healthy if not local or self._has_pod(name, ip, port)]
+        key = next((key for key, address in self._addresses.items() if address == ip), "")
+        nodes = self._healthy.get(key)
         if not nodes:
             self.loop.call_later(CONNECT_TIMEOUT, reply, Answer(0, error=TIMED_OUT))
             return
@@ -130,8 +138,3 @@ class LoadBalancer:
             self.network.via_node(EDGE, node, ip, port, host, path, client, reply)
         else:  # it died since the last health check
             self.loop.call_later(CONNECT_TIMEOUT, reply, Answer(0, node=node, error=TIMED_OUT))
-
-    def _has_pod(self, node: str, ip: str, port: int) -> bool:
-        """What the Service's health check port on that node says."""
-        rules = self.network.rules(node)
-        return rules is not None and rules.has_local(ip, port)

@@ -71,7 +71,8 @@ class Network:
     def __init__(self, loop: Loop, seed: int | None = None) -> None:
         self.loop = loop
         self.seed = loop.seed if seed is None else seed
-        self.names: dict[str, str] = {}  # host name -> address
+        self.names: dict[str, str] = {}  # host name -> address, known to everybody
+        self.resolver: Callable[[str], str | None] | None = None  # what cluster DNS answers inside the cluster
         self._pods: dict[str, _Place] = {}
         self._addresses: dict[str, str] = {}  # a node's own address -> its name
         self._up: dict[str, bool] = {}
@@ -145,9 +146,15 @@ class Network:
 
     # Requests -------------------------------------------------------------------------------------------------------
 
-    def resolve(self, host: str) -> str | None:
-        """The address of a host name, or of an address itself; None if nobody knows it."""
-        return self.names.get(host) or (host if host.replace(".", "").isdigit() else None)
+    def resolve(self, host: str, source: str = OUTSIDE) -> str | None:
+        """The address of a host name, or of an address itself, for a client at `source`; None if nobody knows it."""
+        if host.replace(".", "").isdigit():
+            return host
+        if self.resolver is not None and source != OUTSIDE:
+            found = self.resolver(host)
+            if found is not None:
+                return found
+        return self.names.get(host)
 
     def request(
         self,
