@@ -24,7 +24,7 @@ from controlplane.apiserver.server import ApiServer
 from controlplane.clock import WallLoop
 
 IDLE = 90  # seconds after which an idle connection is closed
-GOODBYE = 2  # seconds that answers on their way get when the server stops
+GOODBYE = 1  # seconds that answers on their way get when the server stops
 HEAD_LIMIT = 1 << 20  # bytes of a request's head; net/http's DefaultMaxHeaderBytes
 BACKLOG = 2048
 
