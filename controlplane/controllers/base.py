@@ -67,7 +67,7 @@ class Controller:
         self._on_error = on_error
         self._scheduled = False
         self._timers: dict[str, Timer] = {}
-        self._used: dict[str, Informer] = {}
+        self._caches: dict[str, Informer] = {}
 
     # What a subclass writes -----------------------------------------------------------------------------------------
 
@@ -83,7 +83,7 @@ class Controller:
     def informer(self, resource: str, namespace: str | None = None, field_selector: str = "") -> Informer:
         """The shared cache of a resource.  What it hands out is shared too: never change it."""
         informer = self.informers.informer(resource, namespace, field_selector=field_selector)
-        self._used[f"{resource}/{namespace}/{field_selector}"] = informer
+        self._caches[f"{resource}/{namespace}/{field_selector}"] = informer
         return informer
 
     def enqueue(self, key: str, after: float = 0.0) -> None:
@@ -113,7 +113,7 @@ class Controller:
             informer = self.informer(resource)
             mapper = self._mapper(how)
             informer.add_handler(lambda type, old, new, mapper=mapper: self._on_event(mapper, type, old, new))  # type: ignore[misc]
-        for informer in list(self._used.values()):
+        for informer in list(self._caches.values()):
             informer.start()
         self._wait_for_caches()
 
@@ -128,7 +128,7 @@ class Controller:
 
     @property
     def synced(self) -> bool:
-        return all(informer.synced for informer in self._used.values())
+        return all(informer.synced for informer in self._caches.values())
 
     def _wait_for_caches(self) -> None:
         if not self.running:

@@ -96,7 +96,10 @@ class Claimer:
         meta = obj["metadata"]
         try:
             self.client.patch(
-                self.resource, meta["name"], {"metadata": {"uid": meta["uid"], **meta_patch}}, meta["namespace"],
+                self.resource,
+                meta["name"],
+                {"metadata": {"uid": meta["uid"], **meta_patch}},
+                meta["namespace"],
                 type="strategic",
             )
         except ApiError as error:

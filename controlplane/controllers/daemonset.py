@@ -58,8 +58,12 @@ class DaemonSetController(PodOwner):
             self.expectations.forget(key)
             return None
         if owner["spec"].get("selector") == {}:
-            self.event(owner, "Warning", "SelectingAll",
-                       "This daemon set is selecting all pods. A non-empty selector is required.")
+            self.event(
+                owner,
+                "Warning",
+                "SelectingAll",
+                "This daemon set is selecting all pods. A non-empty selector is required.",
+            )
             return None
         if "deletionTimestamp" in owner["metadata"]:
             return None
@@ -122,14 +126,17 @@ class DaemonSetController(PodOwner):
             else:
                 surplus += [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
         known = {node["metadata"]["name"] for node in nodes}
-        surplus += [pod for name, pods in by_node.items() if name not in known for pod in pods
-                    if not pod["spec"].get("nodeName") and "deletionTimestamp" not in pod["metadata"]]
+        surplus += [
+            pod
+            for name, pods in by_node.items()
+            if name not in known
+            for pod in pods
+            if not pod["spec"].get("nodeName") and "deletionTimestamp" not in pod["metadata"]
+        ]
         self._sync(key, owner, surplus, needing, digest)
         return again
 
-    def _tidy(
-        self, owner: Obj, node: str, pods: Objs, surplus: Objs, needing: list[str], digest: str
-    ) -> float | None:
+    def _tidy(self, owner: Obj, node: str, pods: Objs, surplus: Objs, needing: list[str], digest: str) -> float | None:
         """Replace what ended on a node, and delete what is more than one; seconds to wait before a replacement."""
         running: Objs = []
         wait: float | None = None
@@ -141,12 +148,20 @@ class DaemonSetController(PodOwner):
             if phase == "Failed":
                 wait = self._back_off(f"{owner['metadata']['uid']}/{node}")
                 if wait is None:
-                    self.event(owner, "Warning", "FailedDaemonPod",
-                               f"Found failed daemon pod {where}/{name} on node {node}, will try to kill it")
+                    self.event(
+                        owner,
+                        "Warning",
+                        "FailedDaemonPod",
+                        f"Found failed daemon pod {where}/{name} on node {node}, will try to kill it",
+                    )
                     surplus.append(pod)
             elif phase == "Succeeded":
-                self.event(owner, "Normal", "SucceededDaemonPod",
-                           f"Found succeeded daemon pod {where}/{name} on node {node}, will try to delete it")
+                self.event(
+                    owner,
+                    "Normal",
+                    "SucceededDaemonPod",
+                    f"Found succeeded daemon pod {where}/{name} on node {node}, will try to delete it",
+                )
                 surplus.append(pod)
             else:
                 running.append(pod)
@@ -186,8 +201,13 @@ class DaemonSetController(PodOwner):
         unavailable = scaled(rolling.get("maxUnavailable", 1), len(wanted), round_up=True)
         surge = scaled(rolling.get("maxSurge", 0), len(wanted), round_up=True)
         surplus, needing = rolling_update(
-            by_node, wanted, digest, unavailable, surge,
-            lambda pod: is_available(pod, owner["spec"].get("minReadySeconds", 0), self.loop.now()))
+            by_node,
+            wanted,
+            digest,
+            unavailable,
+            surge,
+            lambda pod: is_available(pod, owner["spec"].get("minReadySeconds", 0), self.loop.now()),
+        )
         self._sync(key, owner, surplus, needing, digest)
 
     def _sync(self, key: str, owner: Obj, surplus: Objs, needing: list[str], digest: str) -> None:

@@ -67,8 +67,11 @@ def should_run(owner: Obj, node: Obj) -> tuple[bool, bool]:
     terms = _required(spec)
     if terms and not any(_matches(term, name, labels) for term in terms):
         return False, False
-    refused = [taint for taint in node["spec"].get("taints") or () if taint["effect"] != "PreferNoSchedule"
-               and not any(tolerates(t, taint) for t in spec["tolerations"])]
+    refused = [
+        taint
+        for taint in node["spec"].get("taints") or ()
+        if taint["effect"] != "PreferNoSchedule" and not any(tolerates(t, taint) for t in spec["tolerations"])
+    ]
     return not refused, not any(taint["effect"] == "NoExecute" for taint in refused)
 
 
@@ -76,8 +79,9 @@ def _matches(term: dict[str, Any], name: str, labels: dict[str, str]) -> bool:
     expressions, fields = term.get("matchExpressions") or (), term.get("matchFields") or ()
     if not expressions and not fields:
         return False
-    return (all(_holds(e, labels.get(e["key"])) for e in expressions)
-            and all(_holds(f, name if f["key"] == "metadata.name" else None) for f in fields))
+    return all(_holds(e, labels.get(e["key"])) for e in expressions) and all(
+        _holds(f, name if f["key"] == "metadata.name" else None) for f in fields
+    )
 
 
 def _holds(requirement: dict[str, Any], value: str | None) -> bool:

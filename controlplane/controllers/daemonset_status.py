@@ -10,8 +10,9 @@ from controlplane.controllers.pods import is_available, is_ready
 
 def oldest_first(pods: Objs) -> Objs:
     """Pods that have a node before those that have none, then the oldest."""
-    return sorted(pods, key=lambda p: (not p["spec"].get("nodeName"), p["metadata"]["creationTimestamp"],
-                                       p["metadata"]["name"]))
+    return sorted(
+        pods, key=lambda p: (not p["spec"].get("nodeName"), p["metadata"]["creationTimestamp"], p["metadata"]["name"])
+    )
 
 
 def daemon_status(owner: Obj, nodes: Objs, by_node: dict[str, Objs], digest: str, now: float) -> Obj:
@@ -30,10 +31,18 @@ def daemon_status(owner: Obj, nodes: Objs, by_node: dict[str, Objs], digest: str
             ready += 1
             available += is_available(pod, owner["spec"].get("minReadySeconds", 0), now)
         updated += (pod["metadata"].get("labels") or {}).get(HASH) == digest
-    status: Obj = {"currentNumberScheduled": current, "numberMisscheduled": astray, "desiredNumberScheduled": desired,
-                   "numberReady": ready, "observedGeneration": owner["metadata"].get("generation", 0)}
-    for field, number in (("updatedNumberScheduled", updated), ("numberAvailable", available),
-                          ("numberUnavailable", desired - available)):
+    status: Obj = {
+        "currentNumberScheduled": current,
+        "numberMisscheduled": astray,
+        "desiredNumberScheduled": desired,
+        "numberReady": ready,
+        "observedGeneration": owner["metadata"].get("generation", 0),
+    }
+    for field, number in (
+        ("updatedNumberScheduled", updated),
+        ("numberAvailable", available),
+        ("numberUnavailable", desired - available),
+    ):
         if number:
             status[field] = number
     old = owner.get("status", {})

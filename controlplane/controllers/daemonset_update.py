@@ -9,7 +9,11 @@ from controlplane.controllers.history import HASH
 
 
 def rolling_update(
-    by_node: dict[str, Objs], wanted: list[str], digest: str, max_unavailable: int, max_surge: int,
+    by_node: dict[str, Objs],
+    wanted: list[str],
+    digest: str,
+    max_unavailable: int,
+    max_surge: int,
     available: Callable[[Obj], bool],
 ) -> tuple[Objs, list[str]]:
     """(old Pods to delete, nodes that get a second Pod).

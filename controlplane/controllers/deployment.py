@@ -99,8 +99,12 @@ class DeploymentController(Controller):
         return self._roll(deployment, sets)
 
     def _refuse_selecting_all(self, deployment: Obj) -> None:
-        self.event(deployment, "Warning", "SelectingAll",
-                   "This deployment is selecting all pods. A non-empty selector is required.")
+        self.event(
+            deployment,
+            "Warning",
+            "SelectingAll",
+            "This deployment is selecting all pods. A non-empty selector is required.",
+        )
         generation, now = deployment["metadata"].get("generation", 0), deployment.get("status", {})
         if now.get("observedGeneration", 0) < generation:
             self.client.update_status({**deployment, "status": {**now, "observedGeneration": generation}})
@@ -164,8 +168,10 @@ class DeploymentController(Controller):
         else:
             sizes = []
         resized = {one["metadata"]["name"]: self._scale(deployment, one, size) for one, size in sizes}
-        new, old = (resized.get(new["metadata"]["name"], new) if new is not None else None,
-                    [resized.get(one["metadata"]["name"], one) for one in old])
+        new, old = (
+            resized.get(new["metadata"]["name"], new) if new is not None else None,
+            [resized.get(one["metadata"]["name"], one) for one in old],
+        )
         if deployment["spec"].get("paused"):
             self._clean_up(deployment, old)
         return self._finish(deployment, [*old, new] if new is not None else old, new, rolling=False)
@@ -221,8 +227,13 @@ class DeploymentController(Controller):
             return deployment, new, old
         fresh = None
         if status.has_deadline(deployment) and condition(deployment, "Progressing") is None:
-            fresh = status.make_condition("Progressing", "True", "FoundNewReplicaSet",
-                                          f'Found new replica set "{new["metadata"]["name"]}"', self.loop.now())
+            fresh = status.make_condition(
+                "Progressing",
+                "True",
+                "FoundNewReplicaSet",
+                f'Found new replica set "{new["metadata"]["name"]}"',
+                self.loop.now(),
+            )
         known = notes_of(new).get(REVISION, "")
         if fresh is not None or notes_of(deployment).get(REVISION) != known:
             deployment = self._write(deployment, fresh, known)
@@ -237,11 +248,19 @@ class DeploymentController(Controller):
         labels = {**(t_meta.get("labels") or {}), HASH_LABEL: digest}
         exact = {**(spec["selector"].get("matchLabels") or {}), HASH_LABEL: digest}
         wanted: Obj = {
-            "apiVersion": "apps/v1", "kind": "ReplicaSet",
-            "metadata": {"name": f"{meta['name']}-{digest}", "namespace": meta["namespace"], "labels": labels,
-                         "ownerReferences": [owner_reference(deployment)]},
-            "spec": {"replicas": 0, "selector": {**spec["selector"], "matchLabels": exact},
-                     "template": {**template, "metadata": {**t_meta, "labels": labels}}},
+            "apiVersion": "apps/v1",
+            "kind": "ReplicaSet",
+            "metadata": {
+                "name": f"{meta['name']}-{digest}",
+                "namespace": meta["namespace"],
+                "labels": labels,
+                "ownerReferences": [owner_reference(deployment)],
+            },
+            "spec": {
+                "replicas": 0,
+                "selector": {**spec["selector"], "matchLabels": exact},
+                "template": {**template, "metadata": {**t_meta, "labels": labels}},
+            },
         }
         if spec.get("minReadySeconds"):
             wanted["spec"]["minReadySeconds"] = spec["minReadySeconds"]
@@ -261,8 +280,9 @@ class DeploymentController(Controller):
             self.event(deployment, "Normal", "ScalingReplicaSet", f"Scaled up replica set {name} from 0 to {size}")
         fresh = None
         if status.has_deadline(deployment):
-            fresh = status.make_condition("Progressing", "True", "NewReplicaSetCreated",
-                                          f'Created new replica set "{name}"', now)
+            fresh = status.make_condition(
+                "Progressing", "True", "NewReplicaSetCreated", f'Created new replica set "{name}"', now
+            )
         return self._write(deployment, fresh, str(revision)), new
 
     def _existing(self, deployment: Obj, wanted: Obj, error: ApiError) -> Obj:
@@ -283,8 +303,10 @@ class DeploymentController(Controller):
             return
         message = f'Failed to create new replica set "{name}": {error.message}'
         if status.has_deadline(deployment):
-            self._write(deployment, status.make_condition("Progressing", "False", "ReplicaSetCreateError", message,
-                                                          self.loop.now()))
+            self._write(
+                deployment,
+                status.make_condition("Progressing", "False", "ReplicaSetCreateError", message, self.loop.now()),
+            )
         self.event(deployment, "Warning", "ReplicaSetCreateError", message)
 
     def _counts(self, deployment: Obj) -> dict[str, str]:
@@ -301,8 +323,12 @@ class DeploymentController(Controller):
         fresh = self.client.update({**replica_set, "metadata": meta, "spec": {**replica_set["spec"], "replicas": size}})
         if before != size:
             way = "up" if before < size else "down"
-            self.event(deployment, "Normal", "ScalingReplicaSet",
-                       f"Scaled {way} replica set {meta['name']} from {before} to {size}")
+            self.event(
+                deployment,
+                "Normal",
+                "ScalingReplicaSet",
+                f"Scaled {way} replica set {meta['name']} from {before} to {size}",
+            )
         return fresh
 
     def _clean_up(self, deployment: Obj, old: Objs) -> None:

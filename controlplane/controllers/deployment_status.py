@@ -13,8 +13,12 @@ NO_DEADLINE = (1 << 31) - 1
 def make_condition(type: str, status: str, reason: str, message: str, now: float) -> Obj:
     stamp = rfc3339(now)
     return {
-        "type": type, "status": status, "lastUpdateTime": stamp, "lastTransitionTime": stamp,
-        "reason": reason, "message": message,
+        "type": type,
+        "status": status,
+        "lastUpdateTime": stamp,
+        "lastTransitionTime": stamp,
+        "reason": reason,
+        "message": message,
     }
 
 
@@ -57,9 +61,7 @@ def base_status(deployment: Obj, sets: Objs, new: Obj | None, now: float) -> Obj
         state = ("True", "MinimumReplicasAvailable", "Deployment has minimum availability.")
     else:
         state = ("False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
-    status["conditions"] = with_condition(
-        old_status.get("conditions") or [], make_condition("Available", *state, now)
-    )
+    status["conditions"] = with_condition(old_status.get("conditions") or [], make_condition("Available", *state, now))
     return status
 
 
@@ -130,8 +132,12 @@ def rollout_status(deployment: Obj, sets: Objs, new: Obj | None, now: float) -> 
             conditions = with_condition(
                 conditions, progress("False", "ProgressDeadlineExceeded", "has timed out progressing.")
             )
-    failures = [c for one in ([new] if new is not None else []) + sets
-                for c in one.get("status", {}).get("conditions") or () if c["type"] == "ReplicaFailure"]
+    failures = [
+        c
+        for one in ([new] if new is not None else []) + sets
+        for c in one.get("status", {}).get("conditions") or ()
+        if c["type"] == "ReplicaFailure"
+    ]
     if failures:
         since = failures[0].get("lastTransitionTime")
         conditions = with_condition(conditions, {**failures[0], "lastUpdateTime": since})

@@ -180,8 +180,14 @@ class EndpointSliceController(Controller):
             labels[HEADLESS] = ""
         labels[SERVICE_NAME] = meta["name"]
         labels[MANAGED_BY] = ME
-        owner = {"apiVersion": "v1", "kind": "Service", "name": meta["name"], "uid": meta["uid"],
-                 "controller": True, "blockOwnerDeletion": True}
+        owner = {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "name": meta["name"],
+            "uid": meta["uid"],
+            "controller": True,
+            "blockOwnerDeletion": True,
+        }
         return labels, [owner]
 
     def _write(self, key: str, service: Obj, family: str, slices: Slices) -> None:
@@ -190,19 +196,32 @@ class EndpointSliceController(Controller):
         meta = service["metadata"]
         try:
             for ports, endpoints in slices.create:
-                made = self.client.create({
-                    "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice",
-                    "metadata": {"generateName": f"{meta['name']}-", "namespace": meta["namespace"], "labels": labels,
-                                 "ownerReferences": owners},
-                    "addressType": family, "endpoints": endpoints, "ports": ports,
-                })
+                made = self.client.create(
+                    {
+                        "apiVersion": "discovery.k8s.io/v1",
+                        "kind": "EndpointSlice",
+                        "metadata": {
+                            "generateName": f"{meta['name']}-",
+                            "namespace": meta["namespace"],
+                            "labels": labels,
+                            "ownerReferences": owners,
+                        },
+                        "addressType": family,
+                        "endpoints": endpoints,
+                        "ports": ports,
+                    }
+                )
                 self._wrote(pending, made)
             for part in slices.update:
                 self._wrote(pending, self.client.update(part))
         except ApiError as error:
             if not error.conflict and not error.not_found:
-                self.event(service, "Warning", "FailedToUpdateEndpointSlices",
-                           f"Error updating Endpoint Slices for Service {key}: {error.message}")
+                self.event(
+                    service,
+                    "Warning",
+                    "FailedToUpdateEndpointSlices",
+                    f"Error updating Endpoint Slices for Service {key}: {error.message}",
+                )
             raise
         for part in slices.delete:
             self._delete(key, part)

@@ -140,8 +140,10 @@ def _fill(out: Slices, parts: Objs, ports: Objs, todo: dict[str, Obj], meta: tup
 
 
 def _canonical(ports: Objs | None) -> list[tuple[str, int, str, str]]:
-    return sorted((p.get("name") or "", p.get("port", 0), p.get("protocol", "TCP"), p.get("appProtocol") or "")
-                  for p in ports or ())
+    return sorted(
+        (p.get("name") or "", p.get("port", 0), p.get("protocol", "TCP"), p.get("appProtocol") or "")
+        for p in ports or ()
+    )
 
 
 def _labels_differ(part: Obj, meta: tuple[dict[str, str], Objs]) -> bool:

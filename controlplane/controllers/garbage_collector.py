@@ -26,8 +26,9 @@ class GarbageCollector(Controller):
     watches: ClassVar = {}
 
     def prepare(self) -> None:
-        self.graph = Graph(lambda node: self.queue.add(node.uid), lambda node: self.queue.add(f"orphan/{node.uid}"),
-                           self._refuse)
+        self.graph = Graph(
+            lambda node: self.queue.add(node.uid), lambda node: self.queue.add(f"orphan/{node.uid}"), self._refuse
+        )
         self._monitored: dict[tuple[str, str], Resource] = {}  # (group, plural)
         self._absent: dict[tuple[Identity, str], None] = {}
         self._discover()
@@ -79,8 +80,12 @@ class GarbageCollector(Controller):
         where = node.identity
         wrong = Identity(ref["apiVersion"], ref["kind"], where.namespace, ref["name"]).describe(ref["uid"])
         meta = {"name": where.name, "namespace": where.namespace, "uid": node.uid}
-        self.event({"apiVersion": where.api_version, "kind": where.kind, "metadata": meta}, "Warning",
-                   "OwnerRefInvalidNamespace", f'ownerRef {wrong} does not exist in namespace "{where.namespace}"')
+        self.event(
+            {"apiVersion": where.api_version, "kind": where.kind, "metadata": meta},
+            "Warning",
+            "OwnerRefInvalidNamespace",
+            f'ownerRef {wrong} does not exist in namespace "{where.namespace}"',
+        )
 
     # Reconciling ------------------------------------------------------------------------------------------------------
 
@@ -219,8 +224,12 @@ class GarbageCollector(Controller):
         resource = self.client.resource_for(node.identity.api_version, node.identity.kind)
         try:
             self.client.delete(
-                name_of(resource), node.identity.name, node.identity.namespace or None, propagation_policy=policy,
-                uid=node.uid, resource_version=latest["metadata"]["resourceVersion"],
+                name_of(resource),
+                node.identity.name,
+                node.identity.namespace or None,
+                propagation_policy=policy,
+                uid=node.uid,
+                resource_version=latest["metadata"]["resourceVersion"],
             )
         except ApiError as error:
             if not error.not_found:

@@ -44,8 +44,11 @@ class Node:
 
     def blocking(self) -> list[Node]:
         """The dependents that must be gone before a foreground deletion ends."""
-        return [dep for dep in self.dependents.values()
-                if any(ref["uid"] == self.uid and ref.get("blockOwnerDeletion") for ref in dep.owners)]
+        return [
+            dep
+            for dep in self.dependents.values()
+            if any(ref["uid"] == self.uid and ref.get("blockOwnerDeletion") for ref in dep.owners)
+        ]
 
 
 def ref_of(node: Node, uid: str) -> Ref | None:
@@ -54,7 +57,10 @@ def ref_of(node: Node, uid: str) -> Ref | None:
 
 def matches(ref: Ref, identity: Identity) -> bool:
     return (ref.get("apiVersion"), ref.get("kind"), ref.get("name")) == (
-        identity.api_version, identity.kind, identity.name)
+        identity.api_version,
+        identity.kind,
+        identity.name,
+    )
 
 
 class Graph:
@@ -171,9 +177,13 @@ class Graph:
                 return False
             self.remove(node.uid)
             return True
-        others = [(dep, ref) for dep in node.dependents.values() if (ref := ref_of(dep, node.uid)) is not None
-                  and not (matches(ref, identity) and dep.identity.namespace in (identity.namespace, ""))
-                  and identity.namespace]
+        others = [
+            (dep, ref)
+            for dep in node.dependents.values()
+            if (ref := ref_of(dep, node.uid)) is not None
+            and not (matches(ref, identity) and dep.identity.namespace in (identity.namespace, ""))
+            and identity.namespace
+        ]
         if not others:
             self.remove(node.uid)
             return True
@@ -182,8 +192,10 @@ class Graph:
             if dependent.uid not in strange:
                 self._look(dependent)
         if node.identity == identity:
-            dep, ref = min(others, key=lambda pair: (pair[1]["apiVersion"], pair[1]["kind"], pair[1]["name"],
-                                                     pair[0].identity.namespace))
+            dep, ref = min(
+                others,
+                key=lambda pair: (pair[1]["apiVersion"], pair[1]["kind"], pair[1]["name"], pair[0].identity.namespace),
+            )
             node.identity = Identity(ref["apiVersion"], ref["kind"], dep.identity.namespace, ref["name"])
             self._look(node)
         return False

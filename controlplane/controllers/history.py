@@ -44,10 +44,16 @@ def current(client: Client, owner: Obj, revisions: Objs, collisions: int, hash_l
     digest = template_hash(template, collisions)
     labels = {**((template.get("metadata") or {}).get("labels") or {}), hash_label: digest}
     wanted: Obj = {
-        "apiVersion": "apps/v1", "kind": "ControllerRevision",
-        "metadata": {"name": f"{meta['name']}-{digest}", "namespace": meta["namespace"], "labels": labels,
-                     "ownerReferences": [owner_reference(owner)]},
-        "data": data, "revision": newest + 1,
+        "apiVersion": "apps/v1",
+        "kind": "ControllerRevision",
+        "metadata": {
+            "name": f"{meta['name']}-{digest}",
+            "namespace": meta["namespace"],
+            "labels": labels,
+            "ownerReferences": [owner_reference(owner)],
+        },
+        "data": data,
+        "revision": newest + 1,
     }
     if meta.get("annotations"):
         wanted["metadata"]["annotations"] = meta["annotations"]

@@ -105,5 +105,8 @@ class JobController(PodOwner):
 
     def tracked(self, pods: Objs) -> Objs:
         """Those that are not counted for good yet."""
-        return [pod for pod in pods if TRACKING in (pod["metadata"].get("finalizers") or ())
-                and pod["metadata"]["uid"] not in self.removing]
+        return [
+            pod
+            for pod in pods
+            if TRACKING in (pod["metadata"].get("finalizers") or ()) and pod["metadata"]["uid"] not in self.removing
+        ]

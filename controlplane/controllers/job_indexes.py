@@ -68,15 +68,25 @@ def with_index(template: Obj, job: Obj, index: int, annotations: dict[str, str])
     field = {"fieldRef": {"fieldPath": f"metadata.labels['{INDEX}']"}}
 
     def add(containers: Objs) -> Objs:
-        return [c if any(e["name"] == ENV for e in c.get("env") or ()) else
-                {**c, "env": [*(c.get("env") or ()), {"name": ENV, "valueFrom": field}]} for c in containers]
+        return [
+            c
+            if any(e["name"] == ENV for e in c.get("env") or ())
+            else {**c, "env": [*(c.get("env") or ()), {"name": ENV, "valueFrom": field}]}
+            for c in containers
+        ]
 
     spec = {**spec, "containers": add(spec["containers"]), "hostname": f"{job['metadata']['name']}-{index}"}
     if spec.get("initContainers"):
         spec["initContainers"] = add(spec["initContainers"])
     text = str(index)
-    return {"metadata": {**meta, "labels": {**(meta.get("labels") or {}), INDEX: text},
-                         "annotations": {**(meta.get("annotations") or {}), INDEX: text, **annotations}}, "spec": spec}
+    return {
+        "metadata": {
+            **meta,
+            "labels": {**(meta.get("labels") or {}), INDEX: text},
+            "annotations": {**(meta.get("annotations") or {}), INDEX: text, **annotations},
+        },
+        "spec": spec,
+    }
 
 
 def generate_name(job: Obj, index: int) -> str:

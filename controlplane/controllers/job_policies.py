@@ -18,14 +18,18 @@ def match_failure(job: Obj, pod: Obj) -> tuple[str, str]:
             found = _container(pod, rule["onExitCodes"])
             if found is not None:
                 name, code = found
-                return action, (f"Container {name} for pod {meta['namespace']}/{meta['name']} failed with exit code "
-                                f"{code} matching {action} rule at index {number}")
+                return action, (
+                    f"Container {name} for pod {meta['namespace']}/{meta['name']} failed with exit code "
+                    f"{code} matching {action} rule at index {number}"
+                )
         else:
             patterns = rule.get("onPodConditions") or ()
             for c in pod.get("status", {}).get("conditions") or ():
                 if any(c["type"] == p["type"] and c["status"] == p.get("status", "True") for p in patterns):
-                    return action, (f"Pod {meta['namespace']}/{meta['name']} has condition {c['type']} matching "
-                                    f"{action} rule at index {number}")
+                    return action, (
+                        f"Pod {meta['namespace']}/{meta['name']} has condition {c['type']} matching "
+                        f"{action} rule at index {number}"
+                    )
     return "", ""
 
 

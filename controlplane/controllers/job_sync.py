@@ -22,8 +22,9 @@ COMPLETIONS = ("CompletionsReached", "Reached expected number of succeeded pods"
 
 
 def has(job: Obj, type: str) -> Obj | None:
-    return next((c for c in job.get("status", {}).get("conditions") or ()
-                 if c["type"] == type and c["status"] == "True"), None)
+    return next(
+        (c for c in job.get("status", {}).get("conditions") or () if c["type"] == type and c["status"] == "True"), None
+    )
 
 
 def is_done(job: Obj) -> bool:
@@ -79,8 +80,12 @@ class JobSync:
 
     def run(self) -> float | None:
         tracked = [pod for pod in self.controller.tracked(self.pods) if self._valid(pod)]
-        fresh_succeeded = [p for p in tracked if p.get("status", {}).get("phase") == "Succeeded"
-                           and p["metadata"]["uid"] not in self.uncounted["succeeded"]]
+        fresh_succeeded = [
+            p
+            for p in tracked
+            if p.get("status", {}).get("phase") == "Succeeded"
+            and p["metadata"]["uid"] not in self.uncounted["succeeded"]
+        ]
         fresh_failed = [p for p in tracked if self._failed(p) and p["metadata"]["uid"] not in self.uncounted["failed"]]
         self.succeeded = self.status.get("succeeded", 0) + len(fresh_succeeded) + len(self.uncounted["succeeded"])
         counted = [p for p in fresh_failed if match_failure(self.job, p)[0] != "Ignore"]
@@ -153,8 +158,11 @@ class JobSync:
             self.failed_indexes |= {indexes.index_of(p) for p in broken if backoff.index_failed(self.job, p)}
             most, failed = self.spec.get("maxFailedIndexes"), len(self.failed_indexes)
             if self.finish is None and most is not None and failed > most:
-                self.finish = ("Failed", "MaxFailedIndexesExceeded",
-                               "Job has exceeded the specified maximal number of failed indexes")
+                self.finish = (
+                    "Failed",
+                    "MaxFailedIndexesExceeded",
+                    "Job has exceeded the specified maximal number of failed indexes",
+                )
             elif self.finish is None and failed and failed + self.succeeded >= completions:
                 self.finish = ("Failed", "FailedIndexes", "Job has failed indexes")
             busy = self.succeeded_indexes | self.failed_indexes | {indexes.index_of(p) for p in self.active}
@@ -368,8 +376,14 @@ class JobSync:
         """Whether that changed anything.  A condition that never held is not added as False."""
         conditions: Objs = self.status["conditions"]
         stamp = rfc3339(self.now)
-        new = {"type": type, "status": state, "lastProbeTime": stamp, "lastTransitionTime": stamp,
-               "reason": reason, "message": message}
+        new = {
+            "type": type,
+            "status": state,
+            "lastProbeTime": stamp,
+            "lastTransitionTime": stamp,
+            "reason": reason,
+            "message": message,
+        }
         for at, old in enumerate(conditions):
             if old["type"] == type:
                 if (old["status"], old.get("reason"), old.get("message")) == (state, reason, message):
@@ -381,8 +395,11 @@ class JobSync:
         return state != "False"
 
     def _flush(self) -> None:
-        status = {**self.status, "conditions": list(self.status["conditions"]),
-                  "uncountedTerminatedPods": {field: uids for field, uids in self.uncounted.items() if uids}}
+        status = {
+            **self.status,
+            "conditions": list(self.status["conditions"]),
+            "uncountedTerminatedPods": {field: uids for field, uids in self.uncounted.items() if uids},
+        }
         if not status["conditions"]:
             del status["conditions"]
         if status != self.job.get("status"):
@@ -394,6 +411,10 @@ class JobSync:
             say(self.job, "Warning", reason, message)
             return
         if completions is not None and self.status.get("succeeded", 0) > completions:
-            say(self.job, "Warning", "TooManySucceededPods",
-                "Too many succeeded pods running after completion count reached")
+            say(
+                self.job,
+                "Warning",
+                "TooManySucceededPods",
+                "Too many succeeded pods running after completion count reached",
+            )
         say(self.job, "Normal", "Completed", "Job completed")

@@ -17,8 +17,10 @@ FINALIZER_ESTIMATE = 15.0  # seconds to give to whoever must remove a finalizer
 _CLEAR = {  # condition -> (reason, message) while there is nothing to complain of
     "NamespaceDeletionDiscoveryFailure": ("ResourcesDiscovered", "All resources successfully discovered"),
     "NamespaceDeletionGroupVersionParsingFailure": ("ParsedGroupVersions", "All legacy kube types successfully parsed"),
-    "NamespaceDeletionContentFailure":
-        ("ContentDeleted", "All content successfully deleted, may be waiting on finalization"),
+    "NamespaceDeletionContentFailure": (
+        "ContentDeleted",
+        "All content successfully deleted, may be waiting on finalization",
+    ),
     "NamespaceContentRemaining": ("ContentRemoved", "All content successfully removed"),
     "NamespaceFinalizersRemaining": ("ContentHasNoFinalizers", "All content-preserving finalizers finished"),
 }
@@ -107,8 +109,9 @@ class NamespaceController(Controller):
     def _grace(self, namespace: Obj) -> float:
         """Until when the Pods may take to end."""
         pods = self.client.list("pods", namespace["metadata"]["name"])["items"]
-        longest = max((float(p["spec"].get("terminationGracePeriodSeconds", 0)) for p in pods if not is_finished(p)),
-                      default=0.0)
+        longest = max(
+            (float(p["spec"].get("terminationGracePeriodSeconds", 0)) for p in pods if not is_finished(p)), default=0.0
+        )
         since = self.loop.now() - parse_time(namespace["metadata"]["deletionTimestamp"])
         return longest if since < longest else 0.0
 
@@ -119,22 +122,32 @@ class NamespaceController(Controller):
         if failures:
             found["NamespaceDeletionContentFailure"] = (
                 "ContentDeletionFailed",
-                f"Failed to delete all resource types, {len(failures)} remaining: {'; '.join(sorted(failures))}")
+                f"Failed to delete all resource types, {len(failures)} remaining: {'; '.join(sorted(failures))}",
+            )
         if remaining:
             parts = ", ".join(f"{kind} has {n} resource instances" for kind, n in sorted(remaining.items()))
             found["NamespaceContentRemaining"] = ("SomeResourcesRemain", f"Some resources are remaining: {parts}")
         if finalizers:
             parts = ", ".join(f"{name} in {n} resource instances" for name, n in sorted(finalizers.items()))
             found["NamespaceFinalizersRemaining"] = (
-                "SomeFinalizersRemain", f"Some content in the namespace has finalizers remaining: {parts}")
+                "SomeFinalizersRemain",
+                f"Some content in the namespace has finalizers remaining: {parts}",
+            )
         status = namespace.get("status", {})
         conditions: Objs = status.get("conditions") or []
         stamp = rfc3339(self.loop.now())
         for type, clear in _CLEAR.items():
             reason, message = found.get(type, clear)
-            conditions = with_condition(conditions, {
-                "type": type, "status": "True" if type in found else "False", "lastTransitionTime": stamp,
-                "reason": reason, "message": message})
+            conditions = with_condition(
+                conditions,
+                {
+                    "type": type,
+                    "status": "True" if type in found else "False",
+                    "lastTransitionTime": stamp,
+                    "reason": reason,
+                    "message": message,
+                },
+            )
         if conditions != status.get("conditions"):
             fresh = self.client.update_status({**namespace, "status": {**status, "conditions": conditions}})
             namespace["metadata"] = fresh["metadata"]

@@ -90,8 +90,11 @@ class NodeLifecycleController(Controller):
 
     def _set_taints(self, node: Obj, taints: list[Obj]) -> None:
         meta = node["metadata"]
-        self.client.patch("nodes", meta["name"], {"metadata": {"resourceVersion": meta["resourceVersion"]},
-                                                  "spec": {"taints": taints}})
+        self.client.patch(
+            "nodes",
+            meta["name"],
+            {"metadata": {"resourceVersion": meta["resourceVersion"]}, "spec": {"taints": taints}},
+        )
 
     # Health, every five seconds ---------------------------------------------------------------------------------------
 
@@ -148,13 +151,24 @@ class NodeLifecycleController(Controller):
         for type in WATCHED:
             at = next((i for i, c in enumerate(conditions) if c["type"] == type), None)
             if at is None:
-                conditions.append({
-                    "type": type, "status": "Unknown", "reason": "NodeStatusNeverUpdated",
-                    "message": "Kubelet never posted node status.",
-                    "lastHeartbeatTime": node["metadata"]["creationTimestamp"], "lastTransitionTime": stamp})
+                conditions.append(
+                    {
+                        "type": type,
+                        "status": "Unknown",
+                        "reason": "NodeStatusNeverUpdated",
+                        "message": "Kubelet never posted node status.",
+                        "lastHeartbeatTime": node["metadata"]["creationTimestamp"],
+                        "lastTransitionTime": stamp,
+                    }
+                )
             elif conditions[at]["status"] != "Unknown":
-                conditions[at] = {**conditions[at], "status": "Unknown", "reason": "NodeStatusUnknown",
-                                  "message": "Kubelet stopped posting node status.", "lastTransitionTime": stamp}
+                conditions[at] = {
+                    **conditions[at],
+                    "status": "Unknown",
+                    "reason": "NodeStatusUnknown",
+                    "message": "Kubelet stopped posting node status.",
+                    "lastTransitionTime": stamp,
+                }
         if conditions == (status.get("conditions") or []):
             return node
         return self.client.update_status({**node, "status": {**status, "conditions": conditions}})
@@ -167,8 +181,10 @@ class NodeLifecycleController(Controller):
             if ready is None or ready["status"] != "True":
                 continue
             status = pod["status"]
-            conditions = [{**c, "status": "False", "lastTransitionTime": stamp} if c["type"] == "Ready" else c
-                          for c in status["conditions"]]
+            conditions = [
+                {**c, "status": "False", "lastTransitionTime": stamp} if c["type"] == "Ready" else c
+                for c in status["conditions"]
+            ]
             self.event(pod, "Warning", "NodeNotReady", "Node is not ready")
             try:
                 self.client.update_status({**pod, "status": {**status, "conditions": conditions}})
@@ -195,8 +211,11 @@ class NodeLifecycleController(Controller):
 
     def _taint(self, node: Obj, key: str | None) -> None:
         """Have this NoExecute taint, and not the other."""
-        rest = [t for t in node["spec"].get("taints") or () if not (
-            t["effect"] == "NoExecute" and t["key"] in (NOT_READY, UNREACHABLE))]
+        rest = [
+            t
+            for t in node["spec"].get("taints") or ()
+            if not (t["effect"] == "NoExecute" and t["key"] in (NOT_READY, UNREACHABLE))
+        ]
         if key is not None:
             rest.append({"key": key, "effect": "NoExecute", "timeAdded": rfc3339(self.loop.now())})
         self._set_taints(self.client.get("nodes", node["metadata"]["name"]), rest)
@@ -231,8 +250,10 @@ class NodeLifecycleController(Controller):
     def _handle_disruption(self, states: dict[str, list[Obj]]) -> None:
         """Slow down where many nodes of a zone look dead; if all do everywhere, the fault is ours: stop, and take
         the taints back."""
-        found = {name: zone_state([(condition(n, "Ready") or {}).get("status") for n in nodes])
-                 for name, nodes in states.items()}
+        found = {
+            name: zone_state([(condition(n, "Ready") or {}).get("status") for n in nodes])
+            for name, nodes in states.items()
+        }
         was_all_down = bool(self._zones) and all(z.state == "FullDisruption" for z in self._zones.values())
         all_down = bool(found) and all(state == "FullDisruption" for state in found.values())
         for name in [name for name in self._zones if name not in found]:
@@ -248,14 +269,15 @@ class NodeLifecycleController(Controller):
                 health.seen = self.loop.now()
 
     def _spare(self, node: Obj) -> None:
-        if any(t["effect"] == "NoExecute" and t["key"] in (NOT_READY, UNREACHABLE)
-               for t in node["spec"].get("taints") or ()):
+        if any(
+            t["effect"] == "NoExecute" and t["key"] in (NOT_READY, UNREACHABLE)
+            for t in node["spec"].get("taints") or ()
+        ):
             self._taint(node, None)
 
     def _say_node(self, node: Obj, reason: str, message: str, plain: bool = False) -> None:
         name = node["metadata"]["name"]
-        about = {"kind": "Node", "apiVersion": "v1",
-                 "metadata": {"name": name, "uid": node["metadata"].get("uid", "")}}
+        about = {"kind": "Node", "apiVersion": "v1", "metadata": {"name": name, "uid": node["metadata"].get("uid", "")}}
         self.event(about, "Normal", reason, message if plain else f"Node {name} event: {message}")
 
 

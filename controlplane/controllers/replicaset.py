@@ -120,7 +120,9 @@ class ReplicaSetController(PodOwner):
         labelled = sum(n for labels, n in tally.by_labels.items() if wanted.items() <= dict(labels).items())
         status: Obj = {"replicas": tally.active}
         for field, number in (
-            ("fullyLabeledReplicas", labelled), ("readyReplicas", tally.ready), ("availableReplicas", available)
+            ("fullyLabeledReplicas", labelled),
+            ("readyReplicas", tally.ready),
+            ("availableReplicas", available),
         ):
             if number:
                 status[field] = number
@@ -139,11 +141,16 @@ class ReplicaSetController(PodOwner):
         conditions: Objs = owner.get("status", {}).get("conditions") or []
         failed = any(c["type"] == "ReplicaFailure" for c in conditions)
         if failure is not None and not failed:
-            return [*conditions, {
-                "type": "ReplicaFailure", "status": "True", "lastTransitionTime": rfc3339(self.loop.now()),
-                "reason": "FailedCreate" if diff < 0 else "FailedDelete" if diff > 0 else "",
-                "message": getattr(failure, "message", str(failure)),
-            }]
+            return [
+                *conditions,
+                {
+                    "type": "ReplicaFailure",
+                    "status": "True",
+                    "lastTransitionTime": rfc3339(self.loop.now()),
+                    "reason": "FailedCreate" if diff < 0 else "FailedDelete" if diff > 0 else "",
+                    "message": getattr(failure, "message", str(failure)),
+                },
+            ]
         if failure is None and failed:
             return [c for c in conditions if c["type"] != "ReplicaFailure"]
         return conditions
@@ -162,4 +169,3 @@ class ReplicaSetController(PodOwner):
             fresh = self.client.get(self.resource, name, namespace)
             self.client.update_status({**fresh, "status": status})
         return status
-

@@ -90,8 +90,12 @@ class StatefulSetController(PodOwner):
         if error is None:
             self.event(owner, "Normal", f"Successful{reason}", f"{verb} Pod {pod} in StatefulSet {name} successful")
         else:
-            self.event(owner, "Warning", f"Failed{reason}",
-                       f"{verb} Pod {pod} in StatefulSet {name} failed error: {error.message}")
+            self.event(
+                owner,
+                "Warning",
+                f"Failed{reason}",
+                f"{verb} Pod {pod} in StatefulSet {name} failed error: {error.message}",
+            )
 
 
 class _Sync:
@@ -154,9 +158,12 @@ class _Sync:
         meta, failed = pod["metadata"], pod["status"]["phase"] == "Failed"
         what = "failed" if failed else "terminated"
         self.controller.event(
-            self.owner, "Warning" if failed else "Normal", f"Recreating{what.title()}Pod",
+            self.owner,
+            "Warning" if failed else "Normal",
+            f"Recreating{what.title()}Pod",
             f"StatefulSet {self.owner['metadata']['namespace']}/{self.owner['metadata']['name']} is recreating {what} "
-            f"Pod {meta['name']}")
+            f"Pod {meta['name']}",
+        )
         self._delete(pod)
 
     def _create(self, number: int) -> None:
@@ -230,12 +237,15 @@ class _Sync:
         up = [pod for pod in pods if identity.is_running_and_ready(pod)]
         alive = [identity.revision_name(pod) for pod in pods if "deletionTimestamp" not in pod["metadata"]]
         numbers = {
-            "readyReplicas": len(up), "currentReplicas": alive.count(current), "updatedReplicas": alive.count(update),
+            "readyReplicas": len(up),
+            "currentReplicas": alive.count(current),
+            "updatedReplicas": alive.count(update),
         }
         return {
-            "observedGeneration": self.owner["metadata"].get("generation", 0), "replicas": len(pods),
+            "observedGeneration": self.owner["metadata"].get("generation", 0),
+            "replicas": len(pods),
             **{field: value for field, value in numbers.items() if value},
-            "currentRevision": current, "updateRevision": update,
+            "currentRevision": current,
+            "updateRevision": update,
             "availableReplicas": sum(is_available(pod, self.min_ready, self.now) for pod in up),
         }
-

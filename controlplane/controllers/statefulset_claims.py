@@ -32,16 +32,25 @@ class Claims:
             if there is None:
                 self._create(owner, pod, template, name)
             elif "deletionTimestamp" in there["metadata"]:
-                self.say(owner, "Warning", "FailedCreate", f"create Pod {pod['metadata']['name']} in StatefulSet "
-                         f"{meta['name']} failed error: pvc {name} is being deleted")
+                self.say(
+                    owner,
+                    "Warning",
+                    "FailedCreate",
+                    f"create Pod {pod['metadata']['name']} in StatefulSet "
+                    f"{meta['name']} failed error: pvc {name} is being deleted",
+                )
                 raise ApiError({"code": 409, "reason": "Conflict", "message": f"pvc {name} is being deleted"})
 
     def _create(self, owner: Obj, pod: Obj, template: Obj, name: str) -> None:
         meta = owner["metadata"]
         exact = (owner["spec"].get("selector") or {}).get("matchLabels") or {}
         labels = {**(template["metadata"].get("labels") or {}), **exact}
-        claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "spec": template["spec"],
-                 "metadata": {"name": name, "namespace": meta["namespace"], "labels": labels}}
+        claim = {
+            "apiVersion": "v1",
+            "kind": "PersistentVolumeClaim",
+            "spec": template["spec"],
+            "metadata": {"name": name, "namespace": meta["namespace"], "labels": labels},
+        }
         where = f"create Claim {name} Pod {pod['metadata']['name']} in StatefulSet {meta['name']}"
         try:
             self.client.create(claim)

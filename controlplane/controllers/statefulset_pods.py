@@ -45,8 +45,13 @@ def make_pod(owner: Obj, revision: Obj, number: int) -> Obj:
     name = f"{meta['name']}-{number}"
     t_meta = template.get("metadata") or {}
     labels = {**(t_meta.get("labels") or {}), HASH: revision["metadata"]["name"], **identity_labels(name, number)}
-    pod_meta: Obj = {"name": name, "generateName": f"{meta['name']}-", "namespace": meta["namespace"], "labels": labels,
-                     "ownerReferences": [owner_reference(owner)]}
+    pod_meta: Obj = {
+        "name": name,
+        "generateName": f"{meta['name']}-",
+        "namespace": meta["namespace"],
+        "labels": labels,
+        "ownerReferences": [owner_reference(owner)],
+    }
     for part in ("annotations", "finalizers"):
         if t_meta.get(part):
             pod_meta[part] = t_meta[part]
@@ -75,8 +80,9 @@ def has_identity(owner: Obj, pod: Obj) -> bool:
     """Does it have its labels and its claims (identityMatches, storageMatches)?"""
     number = ordinal(pod, owner["metadata"]["name"])
     labels = pod["metadata"].get("labels") or {}
-    volumes = {v["name"]: (v.get("persistentVolumeClaim") or {}).get("claimName")
-               for v in pod["spec"].get("volumes") or ()}
+    volumes = {
+        v["name"]: (v.get("persistentVolumeClaim") or {}).get("claimName") for v in pod["spec"].get("volumes") or ()
+    }
     claims = claim_names(owner, number)
     return labels.get(POD_NAME) == pod["metadata"]["name"] and all(volumes.get(n) == c for n, c in claims.items())
 

@@ -38,8 +38,10 @@ class TaintEvictionController(Controller):
         node = pod["spec"].get("nodeName")
         if not node:
             return []
-        if old is not None and old["spec"].get("nodeName") == node and (
-            old["spec"].get("tolerations") == pod["spec"].get("tolerations")
+        if (
+            old is not None
+            and old["spec"].get("nodeName") == node
+            and (old["spec"].get("tolerations") == pod["spec"].get("tolerations"))
         ):
             return []
         return [key] if key in self._due or _no_execute(self.nodes.get(node)) else []
@@ -85,15 +87,23 @@ class TaintEvictionController(Controller):
         if "deletionTimestamp" in meta:
             return
         condition = {
-            "type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager",
+            "type": "DisruptionTarget",
+            "status": "True",
+            "reason": "DeletionByTaintManager",
             "message": "Taint manager: deleting due to NoExecute taint",
             "lastTransitionTime": rfc3339(self.loop.now()),
         }
         conditions = with_condition(status.get("conditions") or [], condition)
         try:
             if conditions != status.get("conditions"):
-                self.client.patch("pods", meta["name"], {"metadata": {"uid": meta["uid"]}, "status": {
-                    "conditions": [condition]}}, meta["namespace"], type="strategic", subresource="status")
+                self.client.patch(
+                    "pods",
+                    meta["name"],
+                    {"metadata": {"uid": meta["uid"]}, "status": {"conditions": [condition]}},
+                    meta["namespace"],
+                    type="strategic",
+                    subresource="status",
+                )
             self.client.delete("pods", meta["name"], meta["namespace"], uid=meta["uid"])
         except ApiError as error:
             if not error.not_found:

@@ -49,16 +49,35 @@ class StandInKubelets:
 
     def _register(self, name: str) -> None:
         stamp = rfc3339(self.loop.now())
-        self.client.create({"apiVersion": "v1", "kind": "Node", "metadata": {
-            "name": name, "labels": {"kubernetes.io/hostname": name}}})
-        ready = {"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "ok",
-                 "lastHeartbeatTime": stamp, "lastTransitionTime": stamp}
-        self.client.patch("nodes", name, {"status": {"capacity": CAPACITY, "allocatable": CAPACITY,
-                                                     "conditions": [ready]}}, subresource="status")
-        self.client.create({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
-                            "metadata": {"name": name, "namespace": "kube-node-lease"},
-                            "spec": {"holderIdentity": name, "leaseDurationSeconds": 40,
-                                     "renewTime": rfc3339_micro(self.loop.now())}})
+        self.client.create(
+            {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}}}
+        )
+        ready = {
+            "type": "Ready",
+            "status": "True",
+            "reason": "KubeletReady",
+            "message": "ok",
+            "lastHeartbeatTime": stamp,
+            "lastTransitionTime": stamp,
+        }
+        self.client.patch(
+            "nodes",
+            name,
+            {"status": {"capacity": CAPACITY, "allocatable": CAPACITY, "conditions": [ready]}},
+            subresource="status",
+        )
+        self.client.create(
+            {
+                "apiVersion": "coordination.k8s.io/v1",
+                "kind": "Lease",
+                "metadata": {"name": name, "namespace": "kube-node-lease"},
+                "spec": {
+                    "holderIdentity": name,
+                    "leaseDurationSeconds": 40,
+                    "renewTime": rfc3339_micro(self.loop.now()),
+                },
+            }
+        )
 
     def _heartbeat(self) -> None:
         now = self.loop.now()
@@ -67,9 +86,17 @@ class StandInKubelets:
                 continue
             try:
                 self.client.patch("leases", name, {"spec": {"renewTime": rfc3339_micro(now)}}, "kube-node-lease")
-                self.client.patch("nodes", name, {"status": {"conditions": [
-                    {"type": "Ready", "status": "True", "lastHeartbeatTime": rfc3339(now)}]}},
-                    type=PATCH, subresource="status")
+                self.client.patch(
+                    "nodes",
+                    name,
+                    {
+                        "status": {
+                            "conditions": [{"type": "Ready", "status": "True", "lastHeartbeatTime": rfc3339(now)}]
+                        }
+                    },
+                    type=PATCH,
+                    subresource="status",
+                )
             except ApiError:
                 pass
         self.loop.call_later(HEARTBEAT, self._heartbeat)
@@ -82,8 +109,14 @@ class StandInKubelets:
             if "deletionTimestamp" in meta:
                 self.client.delete("pods", meta["name"], meta["namespace"], grace_period_seconds=0, uid=meta["uid"])
             elif pod.get("status", {}).get("phase") == "Pending":
-                self.client.patch("pods", meta["name"], {"status": self._status(pod)}, meta["namespace"],
-                                  type=PATCH, subresource="status")
+                self.client.patch(
+                    "pods",
+                    meta["name"],
+                    {"status": self._status(pod)},
+                    meta["namespace"],
+                    type=PATCH,
+                    subresource="status",
+                )
         except ApiError:
             pass
 
@@ -96,10 +129,21 @@ class StandInKubelets:
         ready = "False" if broken or done else "True"
         conditions = [("Initialized", "True"), ("PodScheduled", "True"), ("Ready", ready), ("ContainersReady", ready)]
         return {
-            "phase": "Succeeded" if done else "Running", "podIP": ip, "podIPs": [{"ip": ip}], "hostIP": "127.0.0.1",
+            "phase": "Succeeded" if done else "Running",
+            "podIP": ip,
+            "podIPs": [{"ip": ip}],
+            "hostIP": "127.0.0.1",
             "startTime": stamp,
             "conditions": [{"type": t, "status": s, "lastTransitionTime": stamp} for t, s in conditions],
             "containerStatuses": [
-                {"name": c["name"], "ready": ready == "True", "restartCount": 0, "image": c["image"], "imageID": "",
-                 "state": state} for c in pod["spec"]["containers"]],
+                {
+                    "name": c["name"],
+                    "ready": ready == "True",
+                    "restartCount": 0,
+                    "image": c["image"],
+                    "imageID": "",
+                    "state": state,
+                }
+                for c in pod["spec"]["containers"]
+            ],
         }

@@ -46,9 +46,13 @@ def snapshot(client: Client, ns: str) -> Obj:
             state = " ".join(f"{name}={c.get(name)}" for name in ("ready", "serving", "terminating"))
             endpoints[f"{service} {state} ports={ports}"] += 1
     out["endpoints"] = dict(sorted(endpoints.items()))
-    out["events"] = sorted({
-        f"{e['involvedObject']['kind']} {e['reason']}: {mask(e.get('message', ''), ns)}"
-        for e in client.list("events", ns)["items"] if e["reason"] != "Scheduled"})
+    out["events"] = sorted(
+        {
+            f"{e['involvedObject']['kind']} {e['reason']}: {mask(e.get('message', ''), ns)}"
+            for e in client.list("events", ns)["items"]
+            if e["reason"] != "Scheduled"
+        }
+    )
     return out
 
 
@@ -57,11 +61,13 @@ def _summary(item: Obj, ns: str) -> Obj:
     conditions = [{k: c.get(k) for k in ("type", "status", "reason")} for c in status.get("conditions", [])]
     skip = ("observedGeneration", "collisionCount")
     return {
-        "name": mask(meta["name"], ns), "replicas": spec.get("replicas"),
+        "name": mask(meta["name"], ns),
+        "replicas": spec.get("replicas"),
         "image": [c["image"] for c in spec.get("template", {}).get("spec", {}).get("containers", [])],
         "revision": (meta.get("annotations") or {}).get("deployment.kubernetes.io/revision"),
         "owners": [f"{o['kind']}/{mask(o['name'], ns)}" for o in meta.get("ownerReferences", [])],
-        "deleting": bool(meta.get("deletionTimestamp")), "finalizers": meta.get("finalizers", []),
+        "deleting": bool(meta.get("deletionTimestamp")),
+        "finalizers": meta.get("finalizers", []),
         "observed": status["observedGeneration"] == meta["generation"] if "observedGeneration" in status else None,
         "status": {k: v for k, v in status.items() if isinstance(v, int) and k not in skip},
         "conditions": sorted(conditions, key=json.dumps),
@@ -72,8 +78,15 @@ def _describe(pod: Obj, ns: str) -> str:
     status, meta = pod.get("status", {}), pod["metadata"]
     ready = any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", []))
     owner = ",".join(f"{o['kind']}/{mask(o['name'], ns)}" for o in meta.get("ownerReferences", []))
-    return " ".join([owner or "no owner", pod["spec"]["containers"][0]["image"], status.get("phase", ""),
-                     "ready" if ready else "not ready", "on " + ("a node" if pod["spec"].get("nodeName") else "no node")])
+    return " ".join(
+        [
+            owner or "no owner",
+            pod["spec"]["containers"][0]["image"],
+            status.get("phase", ""),
+            "ready" if ready else "not ready",
+            "on " + ("a node" if pod["spec"].get("nodeName") else "no node"),
+        ]
+    )
 
 
 def settle(loop: Loop, client: Client, ns: str, at_least: float = 0.0) -> Obj:
@@ -81,8 +94,11 @@ def settle(loop: Loop, client: Client, ns: str, at_least: float = 0.0) -> Obj:
     start, last, since = loop.now(), None, loop.now()
     while loop.now() - start < LIMIT:
         loop.run_for(STEP)
-        seen = sorted((i["metadata"]["uid"], i["metadata"]["resourceVersion"])
-                      for kind in (*KINDS, "pods", "endpointslices") for i in client.list(kind, ns)["items"])
+        seen = sorted(
+            (i["metadata"]["uid"], i["metadata"]["resourceVersion"])
+            for kind in (*KINDS, "pods", "endpointslices")
+            for i in client.list(kind, ns)["items"]
+        )
         if seen != last:
             last, since = seen, loop.now()
         elif loop.now() - since >= QUIET and loop.now() - start >= at_least:
