@@ -27,7 +27,7 @@ def job_status_update(new: Obj, old: Obj) -> Errors:
         errors += nonnegative_field(status, key, "status")
     errors += _finished(status) + _conditions(status, before)
     if (status.get("ready") or 0) > (status.get("active") or 0):
-        errors.append(fields.invalid("status.ready", status["ready"], "cannot set more ready pods than active"))
+        errors.append(fields.invalid("status.ready", status.get("ready", 0), "cannot set more ready pods than active"))
     done = status.get("completionTime")
     for key in ("failed", "succeeded"):
         if (status.get(key) or 0) < (before.get(key) or 0):

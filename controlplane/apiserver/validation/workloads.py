@@ -166,14 +166,14 @@ def nonnegative_counts(status: Obj, keys: tuple[str, ...]) -> Errors:
 
 def not_over_replicas(status: Obj, keys: tuple[str, ...]) -> Errors:
     replicas = status.get("replicas", 0)
-    return [fields.invalid(f"status.{k}", status[k], _TOO_MANY) for k in keys if status.get(k, 0) > replicas]
+    return [fields.invalid(f"status.{k}", count, _TOO_MANY) for k in keys if (count := status.get(k, 0)) > replicas]
 
 
 def available_in_bounds(status: Obj) -> Errors:
     if status.get("availableReplicas", 0) <= status.get("readyReplicas", 0):
         return []
     return [
-        fields.invalid("status.availableReplicas", status["availableReplicas"], "cannot be greater than readyReplicas")
+        fields.invalid("status.availableReplicas", status.get("availableReplicas", 0), "cannot be greater than readyReplicas")
     ]
 
 
