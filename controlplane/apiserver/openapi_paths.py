@@ -11,12 +11,8 @@ from controlplane.apiserver.resources import ResourceInfo, Subresource
 Obj = dict[str, Any]
 
 JSON = "application/json"
-PATCHES = (
-    "application/apply-patch+yaml",
-    "application/json-patch+json",
-    "application/merge-patch+json",
-    "application/strategic-merge-patch+json",
-)
+PATCHES = ("application/apply-patch+yaml", "application/json-patch+json", "application/merge-patch+json")
+STRATEGIC = "application/strategic-merge-patch+json"  # only where there are merge keys: kubectl goes by this list
 STATUS = "Status"
 DELETE_OPTIONS = "DeleteOptions"
 
@@ -127,7 +123,8 @@ class Operations:
     def _patch(self, kind: str, sub: Subresource | None = None) -> Obj:
         operation = self._operation("patch", "partially update the specified", kind, query=(*_WRITE, "force"), sub=sub)
         schema = {"$ref": REF + PATCH_NAME}
-        operation["requestBody"] = {"content": {media: {"schema": schema} for media in PATCHES}, "required": True}
+        accepted = PATCHES if self.info.custom else (*PATCHES, STRATEGIC)
+        operation["requestBody"] = {"content": {media: {"schema": schema} for media in accepted}, "required": True}
         return operation
 
     def _operation(
@@ -151,7 +148,9 @@ class Operations:
             "patch": ("200", "201"),
             "delete": ("200", "202"),
         }
-        content = {JSON: {"schema": {"$ref": REF + self.name(answer)}}}
+        content: Obj = {JSON: {"schema": {"$ref": REF + self.name(answer)}}}
+        if sub and sub.name == "log":
+            content = {"text/plain": {"schema": {"type": "string"}}}
         responses = {code: {"description": _SAID[code], "content": content} for code in codes.get(action, ("200",))}
         kind = (sub.group, sub.version, sub.kind) if sub else (info.group, info.version, info.kind)
         operation: Obj = {
