@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from controlplane.apiserver.codec import MAX_DEPTH
 from controlplane.apiserver.errors import StatusError, bad_request, too_large
 
 Obj = dict[str, Any]
 
 MAX_OPERATIONS = 10_000
 MAX_COPIED = 3 << 20  # bytes that all the copy operations of one patch may add up to
+
+SHALLOW = 20  # parts of a path; what is added there is not nested much deeper than the request was
 
 _STRINGS = ("op", "path", "from")
 _KINDS = {bool: "bool", str: "string", int: "number", float: "number", dict: "object", list: "array"}
@@ -192,18 +195,38 @@ def _operate(draft: _Draft, op: Obj) -> None:
 
 
 def apply_json_patch(obj: Obj, ops: Any) -> Any:
-    """The operations in turn.  One that does not apply: 422, without saying which.
+    """The operations in turn.  One that does not apply, or a result nested too deep: 422, without saying more.
 
     The result can be any JSON value, as an operation can replace the whole document.
     """
     draft = _Draft(obj)
+    operations = _operations(ops)
     try:
-        for op in _operations(ops):
+        for op in operations:
             _operate(draft, op)
-    except _Refused:
+        if any(_can_deepen(op) for op in operations) and _depth(draft.root) > MAX_DEPTH:
+            raise _Refused
+    except (_Refused, RecursionError):
         message = "the server rejected our request due to an error in our request"
         raise StatusError(422, "Invalid", message, {}) from None
     return draft.root
+
+
+def _can_deepen(op: Obj) -> bool:
+    """Whether an operation can nest a document deeper than a request can."""
+    return op.get("op") in ("copy", "move") or str(op.get("path")).count("/") > SHALLOW
+
+
+def _depth(value: Any) -> int:
+    """How deep a value is nested, up to one more than MAX_DEPTH.  No recursion: it may be very deep."""
+    depth, level = 0, [value]
+    while level and depth <= MAX_DEPTH:
+        depth += 1
+        containers = (
+            item.values() if isinstance(item, dict) else item for item in level if isinstance(item, dict | list)
+        )
+        level = [child for container in containers for child in container]
+    return depth
 
 
 def _operations(ops: Any) -> list[Obj]:

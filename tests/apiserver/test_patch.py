@@ -193,6 +193,17 @@ def test_too_many_operations_and_too_much_copying():
     assert caught.value.code == 422
 
 
+def test_a_document_cannot_be_nested_beyond_what_can_be_read():
+    nest = [{"op": "copy", "from": "/a", "path": "/a" + "/x" * 2**n} for n in range(12)]
+    adds = [{"op": "add", "path": "/a" + "/x" * n, "value": {}} for n in range(300)]
+    move = [{"op": "add", "path": "/b", "value": {}}, {"op": "move", "from": "/a", "path": "/b/x"}]
+    back = [{"op": "add", "path": "/a", "value": {}}, {"op": "move", "from": "/b", "path": "/a/x"}]
+    for ops in (nest, adds, (move + back) * 200):
+        with pytest.raises(StatusError) as caught:
+            apply_json_patch({"a": {}}, ops)
+        assert caught.value.code == 422
+
+
 def test_a_copy_is_a_value_of_its_own():
     ops = [{"op": "copy", "from": "/a", "path": "/c"}, {"op": "add", "path": "/c/b", "value": 2}]
     assert apply_json_patch({"a": {"b": 1}}, ops) == {"a": {"b": 1}, "c": {"b": 2}}
