@@ -33,8 +33,10 @@ def test_nothing_is_raised(api_version: str, group: str, kind: str) -> None:
         strategy.check_graceful_delete(created, {})
         old = stored or created
         before = copy.deepcopy(old)
-        for prepare, validate in ((strategy.prepare_for_update, strategy.validate_update),
-                                  (strategy.prepare_for_status_update, strategy.validate_status_update)):
+        for prepare, validate in (
+            (strategy.prepare_for_update, strategy.validate_update),
+            (strategy.prepare_for_status_update, strategy.validate_status_update),
+        ):
             changed, context = copy.deepcopy(new), Context(0.0, rng)
             prepare(changed, old, context)
             errors += validate(changed, old, context)

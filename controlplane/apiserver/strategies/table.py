@@ -17,7 +17,10 @@ from controlplane.apiserver.validation import (
     autoscaling,
     batch,
     configuration,
+    cron_jobs,
     definitions,
+    endpoints,
+    events,
     job_status,
     networking,
     nodes,
@@ -25,6 +28,7 @@ from controlplane.apiserver.validation import (
     persistent_volumes,
     pods,
     quota,
+    rbac,
     services,
     sets,
     storage,
@@ -78,7 +82,7 @@ CORE = {
         status_update=services.service_status_update,
         selectable=("spec.clusterIP", "spec.type"),
     ),
-    "Endpoints": Strategy("Endpoints", create_on_update=True, whole=True, validate=others.endpoints),
+    "Endpoints": Strategy("Endpoints", create_on_update=True, whole=True, validate=endpoints.endpoints),
     "ConfigMap": Strategy(
         "ConfigMap", whole=True, validate=configuration.config_map, update=configuration.config_map_update
     ),
@@ -127,7 +131,7 @@ CORE = {
         update=quota.resource_quota_update,
         status_update=quota.resource_quota_status_update,
     ),
-    "Event": EventStrategy("Event", create_on_update=True, validate=others.event, selectable=_EVENT_FIELDS),
+    "Event": EventStrategy("Event", create_on_update=True, validate=events.event, selectable=_EVENT_FIELDS),
 }
 
 APPS = {
@@ -181,7 +185,7 @@ OTHERS = {
         selectable=("status.successful",),
     ),
     ("batch", "CronJob"): Strategy(
-        "CronJob", status={}, generation=SPEC, validate=batch.cron_job, update=batch.cron_job_update
+        "CronJob", status={}, generation=SPEC, validate=cron_jobs.cron_job, update=cron_jobs.cron_job_update
     ),
     ("autoscaling", "HorizontalPodAutoscaler"): Strategy(
         "HorizontalPodAutoscaler",
@@ -223,11 +227,11 @@ OTHERS = {
         "EndpointSlice",
         generation=("endpoints", "ports", "addressType"),
         whole=True,
-        validate=others.endpoint_slice,
-        update=others.endpoint_slice_update,
+        validate=endpoints.endpoint_slice,
+        update=endpoints.endpoint_slice_update,
     ),
     ("events.k8s.io", "Event"): EventStrategy(
-        "Event", create_on_update=True, validate=others.event, selectable=_EVENT_FIELDS
+        "Event", create_on_update=True, validate=events.event, selectable=_EVENT_FIELDS
     ),
     ("coordination.k8s.io", "Lease"): Strategy(
         "Lease", create_on_update=True, unconditional=False, validate=others.lease, update=others.lease_update
@@ -243,7 +247,7 @@ OTHERS = {
         "StorageClass", namespaced=False, validate=storage.storage_class, update=storage.storage_class_update
     ),
     (RBAC, "Role"): Strategy(
-        "Role", name=text.name_is_path_segment, create_on_update=True, whole=True, validate=others.role
+        "Role", name=text.name_is_path_segment, create_on_update=True, whole=True, validate=rbac.role
     ),
     (RBAC, "ClusterRole"): Strategy(
         "ClusterRole",
@@ -251,15 +255,15 @@ OTHERS = {
         name=text.name_is_path_segment,
         create_on_update=True,
         whole=True,
-        validate=others.cluster_role,
+        validate=rbac.cluster_role,
     ),
     (RBAC, "RoleBinding"): Strategy(
         "RoleBinding",
         name=text.name_is_path_segment,
         create_on_update=True,
         whole=True,
-        validate=others.role_binding,
-        update=others.role_ref_update,
+        validate=rbac.role_binding,
+        update=rbac.role_ref_update,
     ),
     (RBAC, "ClusterRoleBinding"): Strategy(
         "ClusterRoleBinding",
@@ -267,8 +271,8 @@ OTHERS = {
         name=text.name_is_path_segment,
         create_on_update=True,
         whole=True,
-        validate=others.cluster_role_binding,
-        update=others.role_ref_update,
+        validate=rbac.cluster_role_binding,
+        update=rbac.role_ref_update,
     ),
     ("apiextensions.k8s.io", "CustomResourceDefinition"): DefinitionStrategy(
         "CustomResourceDefinition",

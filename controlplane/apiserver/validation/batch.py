@@ -1,14 +1,12 @@
-"""Jobs and CronJobs (kubernetes: pkg/apis/batch/validation)."""
+"""Jobs (kubernetes: pkg/apis/batch/validation)."""
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from controlplane.apiserver import fields
 from controlplane.apiserver.fields import FieldError, Raw, go_json, go_quote
 from controlplane.apiserver.validation import meta, text
-from controlplane.apiserver.validation.cron import schedule_error
 from controlplane.apiserver.validation.networking import domain_prefixed_path
 from controlplane.apiserver.validation.pod_diff import show_template
 from controlplane.apiserver.validation.pod_spec import template
@@ -31,7 +29,6 @@ _COUNTS = (
 )
 _ACTIONS = ("Count", "FailIndex", "FailJob", "Ignore")
 _INDEXED_ONLY = "requires indexed completion mode"
-_time_zone = re.compile(r"[A-Za-z.\-_0-9+]{1,14}", re.ASCII).fullmatch
 _FIXED = ("completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy")
 
 
@@ -80,7 +77,7 @@ def _generated_selector(spec: Obj, metadata: Obj) -> Errors:
 
 
 def _with_selector(spec: Obj) -> Errors:
-    errors = _job_spec(spec, "spec")
+    errors = job_spec(spec, "spec")
     selector = spec.get("selector")
     if selector is None:
         errors.append(fields.required("spec.selector"))
@@ -92,7 +89,7 @@ def _with_selector(spec: Obj) -> Errors:
     return errors + wrong
 
 
-def _job_spec(spec: Obj, path: str) -> Errors:
+def job_spec(spec: Obj, path: str) -> Errors:
     errors: Errors = []
     for key in _COUNTS:
         errors += nonnegative_field(spec, key, path)
@@ -323,77 +320,3 @@ def _with_directives(prior: Obj, pods: Obj) -> Obj:
         if key in (pods.get("metadata") or {}):
             metadata[key] = pods["metadata"][key]
     return {**prior, "spec": spec, "metadata": metadata}
-
-
-def cron_job(obj: Obj) -> Errors:
-    errors = _cron_spec(_spec(obj), None)
-    name = obj["metadata"].get("name", "")
-    if len(name) > 52:
-        errors.append(fields.invalid("metadata.name", name, "must be no more than 52 characters"))
-    return errors
-
-
-def cron_job_update(new: Obj, old: Obj) -> Errors:
-    return [] if new.get("spec") is old.get("spec") else _cron_spec(_spec(new), _spec(old))
-
-
-def _cron_spec(spec: Obj, before: Obj | None) -> Errors:
-    errors: Errors = []
-    schedule, zone = spec.get("schedule", ""), spec.get("timeZone")
-    if not schedule:
-        errors.append(fields.required("spec.schedule"))
-    else:
-        if wrong := schedule_error(schedule):
-            errors.append(fields.invalid("spec.schedule", schedule, wrong))
-        if "TZ" in schedule:
-            if before is None or "TZ" not in before.get("schedule", ""):
-                errors.append(
-                    fields.invalid(
-                        "spec.schedule", schedule, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead"
-                    )
-                )
-            elif zone is not None:
-                errors.append(
-                    fields.invalid(
-                        "spec.schedule", schedule, "cannot use both timeZone field and TZ or CRON_TZ in schedule"
-                    )
-                )
-    errors += nonnegative_field(spec, "startingDeadlineSeconds", "spec")
-    if before is None or before.get("timeZone") != zone:
-        errors += _zone(zone, "spec.timeZone")
-    policy, policies = spec.get("concurrencyPolicy", ""), ("Allow", "Forbid", "Replace")
-    if policy not in policies:
-        at = "spec.concurrencyPolicy"
-        errors.append(fields.not_supported(at, policy, policies) if policy else fields.required(at))
-    work = (spec.get("jobTemplate") or {}).get("spec") or {}
-    errors += _job_spec(work, "spec.jobTemplate.spec")
-    if work.get("selector") is not None:
-        errors.append(
-            fields.invalid(
-                "spec.jobTemplate.spec.selector",
-                meta.show_selector(work["selector"]),
-                "`selector` will be auto-generated",
-            )
-        )
-    if work.get("manualSelector"):
-        errors.append(fields.not_supported("spec.jobTemplate.spec.manualSelector", True, ("nil", "false")))
-    for key in ("successfulJobsHistoryLimit", "failedJobsHistoryLimit"):
-        errors += nonnegative_field(spec, key, "spec")
-    return errors
-
-
-def _zone(zone: str | None, path: str) -> Errors:
-    """*Note*: whether there is such a zone is not looked at here, only whether it can be one."""
-    if zone is None:
-        return []
-    if not zone:
-        return [fields.invalid(path, zone, "timeZone must be nil or non-empty string")]
-    if any(p in (".", "..") or p.startswith("-") or not _time_zone(p) for p in zone.split("/")):
-        return [fields.invalid(path, zone, f"unknown time zone {zone}")]
-    if zone.lower() == "local":
-        return [
-            fields.invalid(
-                path, zone, "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones"
-            )
-        ]
-    return []

@@ -173,7 +173,9 @@ def available_in_bounds(status: Obj) -> Errors:
     if status.get("availableReplicas", 0) <= status.get("readyReplicas", 0):
         return []
     return [
-        fields.invalid("status.availableReplicas", status.get("availableReplicas", 0), "cannot be greater than readyReplicas")
+        fields.invalid(
+            "status.availableReplicas", status.get("availableReplicas", 0), "cannot be greater than readyReplicas"
+        )
     ]
 
 
