@@ -140,6 +140,8 @@ class Kubelet:
             if type == "MODIFIED" and old is not None and old["metadata"]["uid"] != meta["uid"]:
                 self._on_pod("DELETED", old, None)  # deleted and made anew while the watch was away
             self._add(new)
+        elif meta.get("resourceVersion") == worker.pod["metadata"].get("resourceVersion"):
+            worker.echo(new)
         elif _newer(meta.get("resourceVersion"), worker.pod["metadata"].get("resourceVersion")):
             worker.update(new)
 

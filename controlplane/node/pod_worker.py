@@ -371,5 +371,9 @@ class PodWorker:
         else:
             self.pod = stored
 
+    def echo(self, pod: Obj) -> None:
+        """What we wrote comes back over the watch: keep this object, which others share, instead of our own copy."""
+        self.pod, self.stored = pod, pod.get("status")
+
     def event(self, type: str, reason: str, message: str, slot: ContainerSlot | None = None) -> None:
         self.kubelet.recorder.event(self.pod, type, reason, message, slot.field_path if slot is not None else "")
