@@ -148,6 +148,7 @@ def test_the_older_form_has_the_definitions(registry):
 def test_kubectl_gets_an_empty_protobuf_document_as_its_last_resort(registry):
     accept = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
     response = handle(registry, Custom(), ["v2"], Request("GET", "/openapi/v2", headers={"accept": accept}))
+    assert response is not None
     fields = dict(protobuf.fields(memoryview(response.payload())))
     assert (bytes(fields[1]), bytes(fields[8])) == (b"2.0", b"")
 
