@@ -51,10 +51,8 @@ def _check(schema: Obj, value: Any, path: str) -> list[FieldError]:
 
 
 def _type_errors(schema: Obj, value: Any, path: str) -> list[FieldError]:
-    wanted = (
-        ["integer", "string"] if schema.get("x-kubernetes-int-or-string") else [schema["type"]] * ("type" in schema)
-    )
-    if not wanted or not wanted[0]:
+    wanted = ["integer", "string"] if schema.get("x-kubernetes-int-or-string") else [schema.get("type", "")]
+    if not wanted[0]:
         return []
     found = _json_type(value)
     if found == "null":
