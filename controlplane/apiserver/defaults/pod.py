@@ -39,8 +39,8 @@ def probe(p: Obj) -> None:
         p["failureThreshold"] = 3
     if "httpGet" in p:
         http_get(p["httpGet"])
-    if "grpc" in p:
-        p["grpc"].setdefault("service", "")
+    if "grpc" in p and p["grpc"].get("service") is None:
+        p["grpc"]["service"] = ""
 
 
 def http_get(action: Obj) -> None:

@@ -1,4 +1,4 @@
-"""PodDisruptionBudgets, PriorityClasses and Leases (kubernetes: pkg/apis/{policy,scheduling,coordination}/validation)."""
+"""PodDisruptionBudgets, PriorityClasses and Leases (kubernetes: pkg/apis/policy, scheduling, coordination)."""
 
 from __future__ import annotations
 
