@@ -120,7 +120,9 @@ def invalid(group: str, kind: str, name: str, errors: Sequence[FieldError]) -> S
     details: Obj = {"name": name} if name else {}
     if group:
         details["group"] = group
-    details.update(kind=kind, causes=causes)
+    if kind:  # none is known of what a patch makes of an object
+        details["kind"] = kind
+    details["causes"] = causes
     return StatusError(422, "Invalid", f'{full} "{name}" is invalid: {text}', details)
 
 

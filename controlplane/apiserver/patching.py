@@ -12,7 +12,9 @@ from controlplane.apiserver.defaults import apply as apply_defaults
 from controlplane.apiserver.options import write_options
 from controlplane.apiserver.patch import apply_json_patch, apply_merge_patch
 from controlplane.apiserver.registry import Call
+from controlplane.apiserver.schema import Type
 from controlplane.apiserver.strategic import apply_strategic_merge
+from controlplane.apiserver.unstructured import first_problem
 from controlplane.clock import rfc3339
 
 if TYPE_CHECKING:
@@ -89,7 +91,8 @@ def _patched(server: ApiServer, call: Call, old: Obj, patch: Any, media: str) ->
         try:
             new, problems = of_kind.decode(new, call.options.validation, old)
         except DecodeError as error:
-            raise _unreadable(patch, new, media, str(error)) from None
+            why = first_problem(new, of_kind) if media == STRATEGIC and isinstance(of_kind, Type) else ""
+            raise _unreadable(patch, new, media, why or str(error)) from None
         if problems and call.options.validation == "Strict":
             raise _unreadable(patch, new, media, f"strict decoding error: {', '.join(problems)}")
         if call.options.validation == "Warn":

@@ -511,6 +511,15 @@ def test_the_status_can_be_applied_where_it_is_written(server):
     assert len(web["metadata"]["managedFields"]) == 2
 
 
+def test_a_patch_whose_result_is_no_object_of_the_kind(server):
+    send(server, "PATCH", WEB, deployment({"name": "app", "image": "v1"}), APPLY, fieldManager="one")
+    code, status = send(server, "PATCH", WEB, {"spec": {"replicas": "x"}}, "application/strategic-merge-patch+json")
+    detail = 'Invalid value: "map[spec:map[replicas:x]]": unrecognized type: int32'
+    assert (code, status["message"]) == (422, f' "" is invalid: patch: {detail}')
+    cause = {"reason": "FieldValueInvalid", "message": detail, "field": "patch"}
+    assert status["details"] == {"causes": [cause]}
+
+
 @pytest.mark.parametrize("body", [[], "x", 1, {"metadata": []}, {"metadata": {"annotations": 1}}, {"spec": {"a": []}}])
 def test_no_configuration_makes_the_server_fail(server, body):
     for kind in ({}, {"apiVersion": "apps/v1", "kind": "Deployment"}):

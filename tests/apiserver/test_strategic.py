@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from controlplane.apiserver.errors import StatusError
 from controlplane.apiserver.schema import named
 from controlplane.apiserver.strategic import apply_strategic_merge
+from controlplane.apiserver.unstructured import first_problem
 
 POD_SPEC = named("core/v1.PodSpec")
 META = named("meta/v1.ObjectMeta")
@@ -155,6 +156,25 @@ def test_a_patch_is_an_object():
     assert caught.value.status["message"] == (
         "json: cannot unmarshal array into Go value of type map[string]interface {}"
     )
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ({"containers": [{"name": "a"}]}, ""),
+        ({"containers": {}}, "cannot restore slice from map"),
+        ({"containers": ["a"]}, "cannot restore struct from: string"),
+        ({"containers": [{"name": 1}]}, "cannot convert int64 to string"),
+        ({"containers": [{"name": True}]}, "unrecognized type: string"),
+        ({"terminationGracePeriodSeconds": "x"}, "unrecognized type: int64"),
+        ({"terminationGracePeriodSeconds": 1.5}, "cannot convert float64 to int64"),
+        ({"hostNetwork": "x"}, "unrecognized type: bool"),
+        ({"nodeSelector": []}, "cannot restore map from slice"),
+        ({"securityContext": 1}, "cannot restore struct from: int64"),
+    ],
+)
+def test_why_the_result_is_no_object_of_its_kind(value, problem):
+    assert first_problem(value, POD_SPEC) == problem
 
 
 NAMES = st.sampled_from("abcd")
