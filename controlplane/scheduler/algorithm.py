@@ -1,5 +1,7 @@
 """One scheduling cycle: from a Pod to a node (upstream: pkg/scheduler/schedule_one.go).
 
+*Note*: HTTP extenders, a mechanism older than the framework, are left out here.
+
 There are two ways to the same answer.  `_find_slowly` asks every plugin about every node and can write down what each
 of them said (`explain.Decision`); `_find_quickly` does the same on the columns of `board.Board`.
 """

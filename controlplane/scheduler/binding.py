@@ -125,14 +125,18 @@ class Binder:
             self._undo(binding, "", Status(Code.ERROR, str(error)))
             return
         self.queue.done(pod.key)
-        self.handle.recorder.event(
-            binding.item.pod.pod, "Normal", "Scheduled", f"Successfully assigned {pod.namespace}/{pod.name} to {node}"
+        self.handle.event(
+            framework.name,
+            binding.item.pod.pod,
+            "Normal",
+            "Scheduled",
+            f"Successfully assigned {pod.namespace}/{pod.name} to {node}",
         )
         for plugin in framework.post_binds:
             try:
                 binding.call("PostBind", plugin, plugin.post_bind)
             except PluginError as error:
-                self.handle.recorder.event(binding.item.pod.pod, "Warning", "FailedScheduling", str(error))
+                self.handle.event(framework.name, binding.item.pod.pod, "Warning", "FailedScheduling", str(error))
 
     def _undo(self, binding: Binding, point: str, status: Status) -> None:
         """Take back what was assumed and reserved; `status` says why."""
@@ -143,7 +147,7 @@ class Binder:
             try:
                 binding.call("Unreserve", plugin, plugin.unreserve)
             except PluginError as error:
-                self.handle.recorder.event(item.pod.pod, "Warning", "FailedScheduling", str(error))
+                self.handle.event(framework.name, item.pod.pod, "Warning", "FailedScheduling", str(error))
         self.handle.cache.forget(item.pod.key)
         if status.rejected and point in ("Reserve", "Permit"):
             item.plugins = (status.plugin,)

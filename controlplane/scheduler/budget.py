@@ -1,10 +1,11 @@
 """A limit on how long a learner's plugin may think.
 
 There are no threads here that could be abandoned, so the interpreter counts for us: while code from outside this
-package runs, every executed line is counted, and past `BUDGET` an exception is raised in its midst.  Counting lines and
-not seconds gives the same answer on every machine.  Our own plugins are not counted: they pay nothing.
+package runs, every instruction is counted, and past `BUDGET` an exception is raised in its midst.  Counting
+instructions and not seconds gives the same answer on every machine.  (Lines would not do: `while True: pass` is
+one.)  Our own plugins are not counted: they pay nothing.
 
-*Note*: a single call into C that never returns (`sum(itertools.count())`) executes no line and is not stopped.
+*Note*: a single call into C that never returns (`sum(itertools.count())`) executes no instruction and is not stopped.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 from controlplane.scheduler.status import PluginError
 
-BUDGET = 2_000_000  # lines for one call of one extension point
+BUDGET = 5_000_000  # instructions of the interpreter for one call of one extension point, around a second
 OURS = "controlplane.scheduler."
 METHODS = (
     "pre_enqueue",
@@ -45,7 +46,7 @@ class OverBudget(BaseException):
 
 
 def limited(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function`, stopped with a PluginError once it has executed `BUDGET` lines."""
+    """`function`, stopped with a PluginError once it has executed `BUDGET` instructions."""
 
     def run(*args: Any, **kwargs: Any) -> Any:
         left = BUDGET
@@ -53,6 +54,8 @@ def limited(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def count(frame: FrameType, event: str, arg: Any) -> Any:
             nonlocal left
             left -= 1
+            if event == "call":
+                frame.f_trace_opcodes, frame.f_trace_lines = True, False
             if left < 0:
                 raise OverBudget
             return count
@@ -62,7 +65,7 @@ def limited(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return function(*args, **kwargs)
         except OverBudget:
-            raise PluginError(f'plugin "{name}" ran past its budget of {BUDGET:,} lines') from None
+            raise PluginError(f'plugin "{name}" ran past its budget of {BUDGET:,} instructions') from None
         finally:
             sys.settrace(before)
 

@@ -15,7 +15,7 @@ from controlplane.scheduler import explain_render
 from controlplane.scheduler.framework import CycleState
 from controlplane.scheduler.node_info import NodeInfo
 from controlplane.scheduler.pod_info import PodInfo
-from controlplane.scheduler.runtime import Framework
+from controlplane.scheduler.runtime import Framework, describe
 from controlplane.scheduler.status import Code, Status
 
 ANNOTATION = "scheduler.controlplane.example/decision"
@@ -90,9 +90,12 @@ class Decision:
             for plugin in framework.filters:
                 if plugin.name in state.skip_filter:
                     continue
-                status = plugin.filter(state, pod, node)
-                if status is not None and status.code != Code.SUCCESS:
-                    found.append(Obstacle(plugin.name, status.message, plugin.advise(state, pod, node)))
+                try:
+                    status = plugin.filter(state, pod, node)
+                    if status is not None and status.code != Code.SUCCESS:
+                        found.append(Obstacle(plugin.name, status.message, plugin.advise(state, pod, node)))
+                except Exception as error:  # the plugin did better the first time
+                    found.append(Obstacle(plugin.name, describe(error), ""))
             self.obstacles[node.name] = found
 
     # To be read ------------------------------------------------------------------------------------------------------

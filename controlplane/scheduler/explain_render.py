@@ -16,11 +16,14 @@ def headline(decision: Decision) -> str:
 
 
 def _rows(decision: Decision) -> tuple[list[str], list[list[str]]]:
-    """(head, rows): a row for each node, the best first; a column for the filters, each score and the total."""
+    """(head, rows): a row for each node, the best first; columns for the filters, each score, the total, refusals."""
     plugins = list(decision.scores)
     head = ["node", "filters", *(f"{name} ×{decision.scores[name].weight}" for name in plugins)]
     if plugins:
         head.append("total")
+    refusals = any(decision.refusals.values())
+    if refusals:
+        head.append("why not")
     order = sorted(
         decision.refusals,
         key=lambda node: (decision.refusals[node] is not None, node != decision.winner, -_total(decision, node)),
@@ -29,7 +32,7 @@ def _rows(decision: Decision) -> tuple[list[str], list[list[str]]]:
     for node in order:
         status = decision.refusals[node]
         if status is not None:
-            rows.append([node, f"{status.plugin}: {status.message}"] + [""] * (len(head) - 2))
+            rows.append([node, status.plugin, *([""] * (len(head) - 3)), status.message])
             continue
         row = [node, "passed"]
         for name in plugins:
@@ -38,7 +41,7 @@ def _rows(decision: Decision) -> tuple[list[str], list[list[str]]]:
             row.append(f"{normalized}" if raw == normalized else f"{normalized} ({raw})")
         if plugins:
             row.append(str(decision.total(node)))
-        rows.append(row)
+        rows.append([*row, ""] if refusals else row)
     return head, rows
 
 
@@ -54,7 +57,7 @@ def text(decision: Decision) -> str:
     for row in [head, *rows]:
         lines.append(
             "  ".join(
-                cell.ljust(width) if i < 2 else cell.rjust(width)
+                cell.ljust(width) if i < 2 or head[i] == "why not" else cell.rjust(width)
                 for i, (cell, width) in enumerate(zip(row, widths, strict=True))
             ).rstrip()
         )

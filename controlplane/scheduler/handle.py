@@ -16,8 +16,6 @@ from controlplane.scheduler.pod_info import PodInfo
 if TYPE_CHECKING:
     from controlplane.scheduler.runtime import Framework
 
-COMPONENT = "default-scheduler"
-
 
 class Nominator:
     """Pods that preempted others and wait for their room, by the node on which it will be."""
@@ -61,16 +59,16 @@ class Lister:
         return self._informer is None or self._informer.synced
 
     def get(self, key: str) -> Obj | None:
-        return self._informer.get(key) if self._informer else None
+        return self._informer.get(key) if self._informer is not None else None
 
     def list(self) -> Objs:
-        return self._informer.list() if self._informer else []
+        return self._informer.list() if self._informer is not None else []
 
     def within(self, namespace: str) -> Objs:
-        return self._informer.by_index("namespace", namespace) if self._informer else []
+        return self._informer.by_index("namespace", namespace) if self._informer is not None else []
 
     def add_handler(self, handler: Handler) -> None:
-        if self._informer:
+        if self._informer is not None:
             self._informer.add_handler(handler)
 
 
@@ -83,22 +81,28 @@ class Handle:
         self.informers = informers
         self.cache = cache
         self.nominator = Nominator()
-        self.recorder = EventRecorder(loop, client, COMPONENT)
+        self._recorders: dict[str, EventRecorder] = {}
         self.rng: Random = loop.rng("scheduler")
         self.frameworks: dict[str, Framework] = {}  # by schedulerName
         self.activate: Callable[[str], None] = lambda key: None  # put a waiting Pod back in the queue
         self.allow: Callable[[str, str], None] = lambda key, plugin: None  # let a Pod go that Permit held
         self.reject: Callable[[str, str, str], None] = lambda key, plugin, message: None  # turn it down
-        self._listers: dict[str, Lister] = {}
+        self.listers: dict[str, Lister] = {}  # what the plugins have asked for
 
     def lister(self, resource: str) -> Lister:
-        if resource not in self._listers:
-            self._listers[resource] = Lister(self.informers, self.client, resource)
-        return self._listers[resource]
+        if resource not in self.listers:
+            self.listers[resource] = Lister(self.informers, self.client, resource)
+        return self.listers[resource]
 
     @property
     def synced(self) -> bool:
-        return all(lister.synced for lister in self._listers.values())
+        return all(lister.synced for lister in self.listers.values())
+
+    def event(self, profile: str, obj: Obj, type: str, reason: str, message: str) -> None:
+        """Record an event in the name of a profile."""
+        if profile not in self._recorders:
+            self._recorders[profile] = EventRecorder(self.loop, self.client, profile)
+        self._recorders[profile].event(obj, type, reason, message)
 
     def framework_of(self, pod: PodInfo) -> Framework:
         return self.frameworks[pod.scheduler_name]

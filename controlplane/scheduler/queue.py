@@ -19,8 +19,7 @@ from controlplane.scheduler.events import (
     POD_UPDATE,
     UNSCHEDULABLE_TIMEOUT,
     ClusterEvent,
-    EventHint,
-    concerns,
+    Hint,
     waiting_changes,
 )
 from controlplane.scheduler.handle import Handle
@@ -184,15 +183,13 @@ class SchedulingQueue:
             return True
         framework = self.handle.framework_of(item.pod)
         for name in (item.gated,) if item.gated else item.plugins:
-            plugin = framework.plugins.get(name)
-            hints: tuple[EventHint, ...] = tuple(plugin.events_to_register()) if plugin else (EventHint("*"),)
-            for event, hint in hints:
-                if concerns(event, happened.event) and self._hint_says(hint, item, happened):
+            for hint in framework.hints(name, happened.event):
+                if self._hint_says(hint, item, happened):
                     return True
         return False
 
     @staticmethod
-    def _hint_says(hint: Callable[..., bool] | None, item: Queued, happened: ClusterEvent) -> bool:
+    def _hint_says(hint: Hint | None, item: Queued, happened: ClusterEvent) -> bool:
         if hint is None:
             return True
         try:
@@ -208,7 +205,7 @@ class SchedulingQueue:
             status = self.handle.framework_of(item.pod).run_pre_enqueue(item.pod)
             gated = status.plugin if status else ""
         except PluginError as error:
-            self.handle.recorder.event(item.pod.pod, "Warning", "FailedScheduling", str(error))
+            self.handle.event(item.pod.scheduler_name, item.pod.pod, "Warning", "FailedScheduling", str(error))
             gated = self.handle.framework_of(item.pod).running
         item.gated = gated
         if gated:

@@ -42,7 +42,7 @@ class Reporter:
         if nominated is not None:
             self.handle.nominator.set(item.pod, nominated.node)
         short = message if len(message) <= MAX_MESSAGE else message[: MAX_MESSAGE - 4] + " ..."
-        self.handle.recorder.event(item.pod.pod, "Warning", "FailedScheduling", short)
+        self.handle.event(item.pod.scheduler_name, item.pod.pod, "Warning", "FailedScheduling", short)
         self._write_status(item.pod, message, reason, nominated)
 
     def _write_status(self, pod: PodInfo, message: str, reason: str, nominated: Nominated | None) -> None:

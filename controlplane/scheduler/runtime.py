@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from controlplane.scheduler.budget import guarded
+from controlplane.scheduler.events import EventHint, Hint, concerns
 from controlplane.scheduler.framework import MAX_SCORE, MIN_SCORE, POINTS, CycleState, Nominated, Plugin, implements
 from controlplane.scheduler.node_info import NodeInfo
 from controlplane.scheduler.pod_info import PodInfo
@@ -45,6 +46,7 @@ class Framework:
             Weighted(plugin, weight, implements(plugin, "normalize")) for plugin, weight in points.get("score", ())
         ]
         self.plugins: dict[str, Plugin] = {p.name: p for plugins in by_point.values() for p in plugins}
+        self._hints: dict[tuple[str, str], tuple[Hint | None, ...]] = {}
         for plugin in self.plugins.values():
             guarded(plugin)
 
@@ -57,6 +59,15 @@ class Framework:
             raise
         except Exception as error:
             raise PluginError(f"{doing.format(plugin.name)}: {describe(error)}") from error
+
+    def hints(self, plugin: str, event: str) -> tuple[Hint | None, ...]:
+        """The hints that a plugin has registered for an event; a plugin that is not known minds every event."""
+        key = (plugin, event)
+        if key not in self._hints:
+            known = self.plugins.get(plugin)
+            registered = known.events_to_register() if known else (EventHint("*"),)
+            self._hints[key] = tuple(hint for name, hint in registered if concerns(name, event))
+        return self._hints[key]
 
     # The cycle -------------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ is kept that a restart would miss: what is bound is in the API, and everything e
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from controlplane.client.base import Client, Obj
@@ -28,6 +29,12 @@ from controlplane.scheduler.runtime import Framework, describe
 from controlplane.scheduler.status import NO_NODES, FitError, PluginError
 
 SYNC_POLL = 0.1  # seconds between looks whether the informers have their first lists
+OTHERS = {  # resources besides Pods and Nodes whose events can help a Pod
+    "persistentvolumeclaims": events.PVC,
+    "persistentvolumes": events.PV,
+    "storageclasses.storage.k8s.io": events.STORAGE_CLASS,
+}
+ACTIONS = {"ADDED": "Add", "MODIFIED": "Update", "DELETED": "Delete"}
 MakeAlgorithm = Callable[[Handle, int], Any]
 
 
@@ -80,6 +87,9 @@ class Scheduler:
         self.running = True
         self._nodes.add_handler(self._on_node)
         self._pods.add_handler(self._on_pod)
+        for resource, kind in OTHERS.items():
+            if resource in self.handle.listers:
+                self.handle.listers[resource].add_handler(partial(self._on_other, kind))
         self.informers.start()
         self._wake()
 
@@ -173,6 +183,10 @@ class Scheduler:
         self.binder.reject(key, "", "removed")
         if self.cache.remove_pod(key) is not None and self.queue.watchful:
             self.queue.on_event(events.ASSIGNED_DELETE, pod, None)
+
+    def _on_other(self, kind: str, type: str, old: Obj | None, new: Obj | None) -> None:
+        if self.running and self.queue.watchful:
+            self.queue.on_event(f"{kind}/{ACTIONS[type]}", old, new)
 
     def _current(self, pod: PodInfo) -> Obj | None:
         """The newest version of a Pod that still needs a node."""

@@ -128,6 +128,8 @@ class DefaultPreemption(Plugin):
                     self._take(framework, state, pod, other, node)
                     victims.append(other)
                     violations += counts
+        if not victims:
+            return Status(Code.ERROR, f'expected at least one victim pod on node "{node.name}"')
         victims.sort(key=self._importance)
         return Candidate(node.name, victims, violations)
 
@@ -182,8 +184,8 @@ class DefaultPreemption(Plugin):
                 if not error.not_found:
                     return str(error)
                 continue
-            self.handle.recorder.event(
-                victim.pod, "Normal", "Preempted", f"Preempted by pod {pod.uid} on node {best.node}"
+            self.handle.event(
+                pod.scheduler_name, victim.pod, "Normal", "Preempted", f"Preempted by pod {pod.uid} on node {best.node}"
             )
         for other in list(self.handle.nominator.by_node.get(best.node, {}).values()):
             if other.priority < pod.priority:
