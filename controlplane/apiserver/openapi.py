@@ -46,15 +46,17 @@ def handle(registry: ResourceRegistry, custom: CustomTypes, parts: list[str], re
         raise errors.not_acceptable((JSON,))
     where = "/".join(parts)
     if where == "v3":
-        raw = _kept(registry, "openapi", lambda: encode(index(registry, custom)))
-    elif where == "v2":
-        raw = _kept(registry, "openapi v2", lambda: encode(swagger(registry, custom)))
-    else:
-        found = _group_version(registry, parts[1:])
-        if found is None:
-            return None
-        raw = _document(registry, custom, *found)
-    return Response(200, raw)
+        return Response(200, _kept(registry, "openapi", lambda: encode(index(registry, custom))))
+    if where == "v2":
+        return Response(200, _kept(registry, "openapi v2", lambda: encode(swagger(registry, custom))))
+    found = _group_version(registry, parts[1:])
+    if found is None:
+        return None
+    raw = _document(registry, custom, *found)
+    headers = {"etag": f'"{_digest(raw)}"', "vary": "Accept"}
+    if request.query.get("hash") == _digest(raw):
+        headers["cache-control"] = "public, immutable, max-age=31536000"
+    return Response(200, raw, headers=headers)
 
 
 def index(registry: ResourceRegistry, custom: CustomTypes) -> Obj:
@@ -63,9 +65,13 @@ def index(registry: ResourceRegistry, custom: CustomTypes) -> Obj:
     for group in ("", *registry.groups()):
         for version in registry.versions(group):
             name = f"apis/{group}/{version}" if group else f"api/{version}"
-            digest = hashlib.sha512(_document(registry, custom, group, version)).hexdigest()[:128].upper()
+            digest = _digest(_document(registry, custom, group, version))
             paths[name] = {"serverRelativeURL": f"/openapi/v3/{name}?hash={digest}"}
     return {"paths": dict(sorted(paths.items()))}
+
+
+def _digest(raw: bytes) -> str:
+    return hashlib.sha512(raw).hexdigest().upper()
 
 
 def _document(registry: ResourceRegistry, custom: CustomTypes, group: str, version: str) -> bytes:

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from functools import cache, cached_property
-from importlib.resources import files
 from typing import Any
 
 from controlplane.apiserver.codec import DecodeError
@@ -221,8 +221,8 @@ def _table() -> Obj:
 
 def read_data(name: str) -> Obj:
     """One of the files in data/."""
-    packed = files("controlplane.apiserver").joinpath(f"data/{name}").read_bytes()
-    value: Obj = json.loads(gzip.decompress(packed))
+    with gzip.open(os.path.join(os.path.dirname(__file__), "data", name)) as file:
+        value: Obj = json.load(file)
     return value
 
 

@@ -57,6 +57,16 @@ def test_the_index_leads_to_every_document(registry):
         assert re.fullmatch(rf"/openapi/v3/{re.escape(name)}\?hash=[0-9A-F]{{128}}", entry["serverRelativeURL"])
 
 
+def test_a_document_may_be_kept_under_its_hash(registry):
+    url = ask(registry, "v3")["paths"]["api/v1"]["serverRelativeURL"]
+    digest = url.partition("hash=")[2]
+    for query, kept in (({"hash": digest}, "public, immutable, max-age=31536000"), ({}, None), ({"hash": "old"}, None)):
+        response = handle(registry, Custom(), ["v3", "api", "v1"], Request("GET", "/openapi/v3/api/v1", query))
+        assert response is not None
+        assert response.headers["etag"] == f'"{digest}"'
+        assert response.headers.get("cache-control") == kept
+
+
 def test_every_document_is_whole(registry):
     for name in ask(registry, "v3")["paths"]:
         document = ask(registry, f"v3/{name}")
