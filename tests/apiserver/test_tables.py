@@ -426,6 +426,15 @@ SELECTOR = {"matchLabels": {"app": "web"}}
             },
             ["x", "ClusterRole/view", "60m", "jo", "", "ns/default"],
         ),
+        ("apiregistration.k8s.io/APIService", {"spec": {}}, ["x", "Local", "Unknown", "60m"]),
+        (
+            "apiregistration.k8s.io/APIService",
+            {
+                "spec": {"service": {"namespace": "kube-system", "name": "metrics"}},
+                "status": {"conditions": [{"type": "Available", "status": "False", "reason": "MissingEndpoints"}]},
+            },
+            ["x", "kube-system/metrics", "False (MissingEndpoints)", "60m"],
+        ),
         ("coordination.k8s.io/Lease", {"spec": {"holderIdentity": "n1"}}, ["x", "n1", "60m"]),
         (
             "scheduling.k8s.io/PriorityClass",

@@ -119,6 +119,19 @@ def print_component_status(obj: Obj, now: float) -> Cells:
     return [name(obj), status, healthy.get("message", ""), healthy.get("error", "")]
 
 
+def print_api_service(obj: Obj, now: float) -> Cells:
+    available = next((c for c in at(obj, "status.conditions", []) if c.get("type") == "Available"), {})
+    status, reason = available.get("status", "Unknown"), available.get("reason")
+    return [
+        name(obj),
+        f"{at(obj, 'spec.service.namespace', '')}/{at(obj, 'spec.service.name', '')}"
+        if at(obj, "spec.service")
+        else "Local",
+        f"{status} ({reason})" if status != "True" and reason else status,
+        created(obj, now),
+    ]
+
+
 PRINTERS = {
     "/Node": print_node,
     "/Namespace": print_namespace,
@@ -128,6 +141,7 @@ PRINTERS = {
     "/Event": print_event,
     "/ResourceQuota": print_quota,
     "/ComponentStatus": print_component_status,
+    "apiregistration.k8s.io/APIService": print_api_service,
     "coordination.k8s.io/Lease": print_lease,
     "scheduling.k8s.io/PriorityClass": print_priority_class,
     "node.k8s.io/RuntimeClass": print_runtime_class,
