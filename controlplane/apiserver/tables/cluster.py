@@ -120,7 +120,7 @@ def print_component_status(obj: Obj, now: float) -> Cells:
 
 
 def print_api_service(obj: Obj, now: float) -> Cells:
-    available = next((c for c in at(obj, "status.conditions", []) if c.get("type") == "Available"), {})
+    available: Obj = next((c for c in at(obj, "status.conditions", []) if c.get("type") == "Available"), {})
     status, reason = available.get("status", "Unknown"), available.get("reason")
     return [
         name(obj),
