@@ -14,6 +14,10 @@
 | a name with `missing` in it | cannot be pulled |
 | any other | an HTTP server, as `app`, whose version is the image's tag |
 
+An App ends as a well-made server should: after SIGTERM it goes on taking requests for 5 s, because nodes and proxies
+hear of its end only a moment after it does, then finishes what it has begun, and exits with 0.  Real servers do that in
+their SIGTERM handler, or stay as they are and get a `preStop` hook that sleeps; `app:rude` shows what happens without.
+
 A `command` (or `args`) that `commands.py` understands, such as `sleep 30` or `sh -c "sleep 5; exit 1"`, replaces what
 the image does.  Notebooks and labs add their own with `ImageTable.add`.
 """

@@ -28,6 +28,7 @@ from controlplane.node.status_manager import StatusManager
 
 MOUNT_RETRY = 0.5  # seconds, doubling to 122: until volumes that cannot be set up are tried again
 MOUNT_RETRY_MOST = 122.0
+HOUSEKEEPING = 2.0  # seconds from the start of the kubelet until it looks for what Pods left behind
 
 
 class Kubelet:
@@ -68,6 +69,7 @@ class Kubelet:
         self.running = False
         self._epoch = 0  # counts starts and stops: what an earlier life had planned does not happen
         self._informer: Informer | None = None
+        self.clock_skew = 0.0  # seconds by which this machine's clock is ahead: shows in the times of its heartbeats
         self._reserved: dict[str, float] = {}  # what the Pods here have requested together
         self._allocatable = {name: amount(value) for name, value in self.node.allocatable.items()}
 
@@ -90,6 +92,7 @@ class Kubelet:
             self._informer = Informer(self.loop, self.client, "pods", field_selector=f"spec.nodeName={self.name}")
             self._informer.add_handler(self._on_pod)
             self._informer.start()
+            self.later(HOUSEKEEPING, self._clean_up)
 
     def stop(self) -> None:
         """The kubelet process ends in good order.  The containers go on without it."""
@@ -148,11 +151,10 @@ class Kubelet:
     def _add(self, pod: Obj) -> None:
         """A Pod that is new here, or that this kubelet has not seen since it started."""
         worker = PodWorker(self, pod)
-        if (pod.get("status") or {}).get("phase") in TERMINAL:
-            if pod["metadata"].get("deletionTimestamp"):
-                self.statuses.remove(worker)
-            return
         self.workers[worker.uid] = worker
+        if (pod.get("status") or {}).get("phase") in TERMINAL:
+            worker.start_finished()
+            return
         refusal = self._refusal(worker)
         if refusal is None or pod["metadata"].get("deletionTimestamp"):
             self.reserve(worker, worker.requests)
@@ -160,6 +162,15 @@ class Kubelet:
         else:
             worker.event("Warning", *refusal)
             worker.fail(refusal[0], f"Pod was rejected: {refusal[1]}", 0.0)
+
+    def _clean_up(self) -> None:
+        """Remove what is left of Pods that were deleted while the kubelet was down (upstream: HandlePodCleanups)."""
+        if self._informer is None or not self._informer.synced:
+            self.later(HOUSEKEEPING, self._clean_up)
+            return
+        for uid in self.runtime.pod_uids():
+            if uid not in self.workers:
+                self.runtime.remove_pod(uid)
 
     def _refusal(self, worker: PodWorker) -> tuple[str, str] | None:
         """Why the node cannot take the Pod, (reason, message), whatever the scheduler thought."""
@@ -195,16 +206,21 @@ class Kubelet:
     def _removed(self, worker: PodWorker) -> None:
         """The Pod is gone from the API.  What still runs of it is stopped."""
         if worker.finished:
-            worker.close()
-            del self.workers[worker.uid]
-        else:
+            self.forget(worker)
+        elif not worker.removed:
             worker.removed = True
             worker.terminate(float(worker.pod["metadata"].get("deletionGracePeriodSeconds") or worker.grace()))
 
     def forget(self, worker: PodWorker) -> None:
-        """Told by a worker whose Pod was gone before it had ended."""
+        """Nothing of the Pod is left, neither here nor in the API."""
         worker.close()
         self.workers.pop(worker.uid, None)
+        self.runtime.remove_pod(worker.uid)
+
+    def lost(self, worker: PodWorker) -> None:
+        """Told by whoever wrote of a Pod and heard that there is none."""
+        if not worker.closed:
+            self._removed(worker)
 
     def _exited(self, container: Container) -> None:
         worker = self.workers.get(container.pod_uid)

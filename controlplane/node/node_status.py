@@ -225,7 +225,7 @@ class NodeStatus:
         ready = ("KubeletReady", "kubelet is posting ready status") if self.ready else ("KubeletNotReady", NOT_READY)
         wanted = [(type, self.pressure[type], *texts[not self.pressure[type]]) for type, texts in PRESSURES.items()]
         wanted.append(("Ready", self.ready, *ready))
-        now = rfc3339(self.kubelet.loop.now())
+        now = rfc3339(self.kubelet.loop.now() + self.kubelet.clock_skew)
         for type, holds, reason, message in wanted:
             status, old = str(holds), self._conditions.get(type)
             self._conditions[type] = {
@@ -249,7 +249,7 @@ class NodeStatus:
         """Renew the Lease: one update of an object that is at hand."""
         kubelet = self.kubelet
         kubelet.later(RENEW * (1 + JITTER * self._rng.random()), self._beat)
-        now = rfc3339_micro(kubelet.loop.now())
+        now = rfc3339_micro(kubelet.loop.now() + kubelet.clock_skew)
         try:
             if self._lease is None:
                 self._lease = self._take_lease(now)

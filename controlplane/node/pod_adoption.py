@@ -43,7 +43,7 @@ def adopt(worker: PodWorker) -> None:
             worker.container_started(slot, quiet=True)
         elif slot.current is not None:
             slot.ready = slot.kind == "init" and slot.current.exit_code == 0
-    if worker.sandbox is None and any(slot.current is not None for slot in worker.slots):
+    if worker.sandbox is None and not worker.finished and any(slot.current is not None for slot in worker.slots):
         worker.event("Normal", "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
 
 

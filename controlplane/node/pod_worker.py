@@ -87,6 +87,8 @@ class PodWorker:
         if meta.get("deletionTimestamp"):
             self.terminate(float(meta.get("deletionGracePeriodSeconds") or 0))
             return
+        if self.finished:
+            return
         if spec is not old["spec"] and spec != old["spec"]:
             self._new_spec(spec)
         self._watch_deadline()
@@ -127,9 +129,16 @@ class PodWorker:
         self.sync()
         self.publish()
 
+    def start_finished(self) -> None:
+        """The Pod had ended before this kubelet started: only its logs are of interest, and its deletion."""
+        self.finished = True
+        adopt(self)
+        if self.pod["metadata"].get("deletionTimestamp"):
+            self.kubelet.statuses.remove(self)
+
     def sync(self) -> None:
         """Do what can be done now towards what the Pod's spec asks for."""
-        if self.ending is not None or self.closed:
+        if self.ending is not None or self.closed or self.finished:
             return
         if self._over():
             self.ending = Termination(self, self.grace())
@@ -160,7 +169,10 @@ class PodWorker:
 
     def _sandbox_done(self, result: Sandbox | Failure) -> None:
         self._sandbox_asked = False
-        if self.closed or self.ending is not None:
+        if self.closed:
+            if self.kubelet.running and self.uid not in self.kubelet.workers:  # else another worker takes it over
+                self.kubelet.runtime.remove_pod(self.uid)
+        elif self.ending is not None:
             self.kubelet.runtime.stop_sandbox(self.uid)
         elif isinstance(result, Failure):
             self.event("Warning", result.reason, f"Failed to create pod sandbox: {result.message}")
@@ -299,7 +311,6 @@ class PodWorker:
     def terminate(self, grace: float) -> None:
         """The Pod shall go: stop its containers, then delete it from the API."""
         if self.finished:
-            self.publish()
             self.kubelet.statuses.remove(self)
         elif self.ending is not None:
             self.ending.hurry(grace)

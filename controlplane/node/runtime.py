@@ -110,7 +110,10 @@ class Runtime(Protocol):
         """Set up the Pod's network and give it an address."""
 
     def stop_sandbox(self, pod_uid: str) -> None:
-        """Kill what is left of the Pod, free its address, and forget its containers.  Idempotent."""
+        """Kill what is left of the Pod and free its address; its logs stay.  Idempotent."""
+
+    def remove_pod(self, pod_uid: str) -> None:
+        """The Pod is gone from the API: forget its containers and their logs too.  Idempotent."""
 
     def sandbox(self, pod_uid: str) -> Sandbox | None:
         """The Pod's sandbox, if it is up."""
@@ -140,7 +143,7 @@ class Runtime(Protocol):
         """The Pod's containers, oldest attempt first."""
 
     def pod_uids(self) -> list[str]:
-        """Every Pod that has a sandbox here."""
+        """Every Pod of which anything is here, if only a log."""
 
     def probe(self, container_id: str, probe: Obj, timeout: float, done: ProbeDone) -> None:
         """Try `httpGet`, `tcpSocket`, `grpc` or `exec` of a probe or hook, whose port is a number by now."""

@@ -53,6 +53,7 @@ class SimulatedRuntime:
         self.node = node
         self.network = network
         self.table = images if images is not None else ImageTable()
+        self.slowness = 1.0  # how much longer than usual everything takes that needs the disk
         self._rng = loop.rng(f"runtime/{node}")
         self._epoch = 0  # counts the times the power went off: what was under way before it never ends
         self._on_exit: OnExit | None = None
@@ -109,10 +110,14 @@ class SimulatedRuntime:
     # Sandboxes ------------------------------------------------------------------------------------------------------
 
     def run_sandbox(self, pod: Obj, done: SandboxDone) -> None:
-        self.later(self._rng.uniform(*SANDBOX_TIME), self._run_sandbox, pod, done)
+        self.later(self.slowness * self._rng.uniform(*SANDBOX_TIME), self._run_sandbox, pod, done)
 
     def _run_sandbox(self, pod: Obj, done: SandboxDone) -> None:
         meta = pod["metadata"]
+        known = self._sandboxes.get(meta["uid"])
+        if known is not None:
+            done(known)
+            return
         host_network = bool(pod["spec"].get("hostNetwork"))
         ip = "" if host_network else self._take_address()
         if ip is None:
@@ -143,12 +148,16 @@ class SimulatedRuntime:
         return None
 
     def stop_sandbox(self, pod_uid: str) -> None:
-        for process in self._by_pod.pop(pod_uid, []):
+        for process in self._by_pod.get(pod_uid, ()):
             process.vanish()
-            self._processes.pop(process.container.id, None)
         sandbox = self._sandboxes.pop(pod_uid, None)
         if sandbox is not None:
             self._unplug(sandbox)
+
+    def remove_pod(self, pod_uid: str) -> None:
+        self.stop_sandbox(pod_uid)
+        for process in self._by_pod.pop(pod_uid, ()):
+            del self._processes[process.container.id]
 
     def _unplug(self, sandbox: Sandbox) -> None:
         if not sandbox.ip:
@@ -180,7 +189,8 @@ class SimulatedRuntime:
     def _start_pull(self) -> None:
         name = self._pulls[0][0]
         known = name in self._local
-        self.later(0.05 if known else self.table.get(name).pull * self._rng.uniform(0.8, 1.2), self._end_pull)
+        took = 0.05 if known else self.table.get(name).pull * self._rng.uniform(0.8, 1.2)
+        self.later(self.slowness * took, self._end_pull)
 
     def _end_pull(self) -> None:
         name, done = self._pulls.pop(0)
@@ -216,7 +226,7 @@ class SimulatedRuntime:
         return container
 
     def start_container(self, container_id: str, done: StartDone) -> None:
-        self.later(self._rng.uniform(*START_TIME), self._start, container_id, done)
+        self.later(self.slowness * self._rng.uniform(*START_TIME), self._start, container_id, done)
 
     def _start(self, container_id: str, done: StartDone) -> None:
         process = self._processes.get(container_id)

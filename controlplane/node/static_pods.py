@@ -68,8 +68,7 @@ class StaticPods:
         pod = self._pods.pop(key)
         worker = self.kubelet.workers.get(pod["metadata"]["uid"])
         if worker is not None:
-            worker.removed = True
-            worker.terminate(worker.grace())
+            self.kubelet.lost(worker)
         self._delete_mirror(pod)
 
     def start(self) -> None:

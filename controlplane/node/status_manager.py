@@ -79,8 +79,10 @@ class StatusManager:
         try:
             stored = client.update_status({**in_api, "status": status})
         except ApiError as error:
+            if error.not_found and not worker.static:
+                self.kubelet.later(0.0, self.kubelet.lost, worker)
             if not error.conflict:
-                return error.not_found  # gone: the watch says so too
+                return error.not_found
         else:
             worker.written(stored, status)
             return True

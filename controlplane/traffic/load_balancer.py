@@ -2,12 +2,13 @@
 
 The balancer knows nothing of Pods.  It picks a node that its health checks find alive (for externalTrafficPolicy:
 Local, one that has a Pod of the Service), and the rules of that node do the rest.  Upstream: cloud-provider's service
-controller.
+controller.  *Note*: the finalizer that keeps a Service until its balancer is gone is left out here.
 """
 
 from __future__ import annotations
 
 from controlplane.client.base import ApiError, Client, Obj
+from controlplane.client.events import EventRecorder
 from controlplane.client.informer import InformerFactory, key_of
 from controlplane.clock import Loop
 from controlplane.traffic.network import CONNECT_TIMEOUT, EDGE, TIMED_OUT, Answer, Network, Reply
@@ -33,6 +34,7 @@ class LoadBalancer:
         self._shared = informers
         self._own: InformerFactory | None = None
         self._addresses: dict[str, str] = {}  # service key -> address
+        self._recorder = EventRecorder(loop, client, "service-controller")
         self._rng = loop.rng("load-balancer")
         self._epoch = 0
 
@@ -60,17 +62,19 @@ class LoadBalancer:
     def _changed(self, type: str, old: Obj | None, new: Obj | None) -> None:
         if not self.running:
             return
-        if new is None or new["spec"].get("type") != "LoadBalancer":
+        if new is None or new["spec"].get("type") != "LoadBalancer" or new["spec"].get("loadBalancerClass"):
             gone = new if new is not None else old
             if gone is not None:
                 self._release(key_of(gone), new)
             return
         key, status = key_of(new), new.get("status") or {}
         if key not in self._addresses:
+            self._recorder.event(new, "Normal", "EnsuringLoadBalancer", "Ensuring load balancer")
             self._addresses[key] = self._free(status, new["spec"].get("loadBalancerIP"))
             self.network.set_gateway(self._addresses[key], self)
             if len(self._addresses) == 1:
                 self._check(self._epoch)
+            self._recorder.event(new, "Normal", "EnsuredLoadBalancer", "Ensured load balancer")
         self._report(new, {"ingress": [{"ip": self._addresses[key], "ipMode": "VIP"}]})
 
     def _free(self, status: Obj, wanted: str | None) -> str:

@@ -135,21 +135,27 @@ def test_a_kubelet_waits_for_the_api_server() -> None:
     assert node.ready()
 
 
-@given(
-    st.lists(st.sampled_from(["add", "delete", "crash", "cut", "heal", "kill", "stop", "start", "wait"]), max_size=25),
-    st.integers(0, 3),
-)
-@settings(max_examples=150, deadline=None)
-def test_whatever_happens_the_node_settles_in_what_the_api_asks_for(steps: list[str], seed: int) -> None:
-    node = Node(seed)
+STEPS = ["add", "delete", "purge", "crash", "cut", "heal", "kill", "stop", "start", "wait", "repeat"]
+
+
+@given(st.lists(st.tuples(st.sampled_from(STEPS), st.sampled_from([0.02, 0.3, 3.0, 20.0])), max_size=30))
+@settings(max_examples=200, deadline=None)
+def test_whatever_happens_the_node_settles_in_what_the_api_asks_for(steps: list[tuple[str, float]]) -> None:
+    node = Node()
     count = 0
-    for step in steps:
+    for step, wait in steps:
         pods = [pod["metadata"]["name"] for pod in node.api.all("pods")]
         if step == "add":
             count += 1
             node.add(f"p{count}")
         elif step == "delete" and pods:
             node.api.delete_pod(pods[0])
+        elif step == "purge" and pods:
+            node.api.delete_pod(pods[-1], grace=0)
+        elif step == "repeat":  # the last events come once more, oldest first
+            for _, plural, type, obj in node.api.history[-8:]:
+                for watch in list(node.api.watches):
+                    node.api.offer(watch, plural, type, obj)
         elif step == "crash" and pods:
             for process in node.runtime.processes(node.pod(pods[-1])["metadata"]["uid"]):
                 process.exit(1)
@@ -161,7 +167,7 @@ def test_whatever_happens_the_node_settles_in_what_the_api_asks_for(steps: list[
             node.kubelet.stop()
         elif step == "start":
             node.kubelet.start()
-        node.run(7)
+        node.run(wait)
     node.client.is_cut = False
     node.kubelet.start()
     node.run(1500)

@@ -138,12 +138,43 @@ def test_poststart_must_succeed() -> None:
 
 def test_a_finished_pod_stays_until_it_is_deleted() -> None:
     node = Node()
-    node.add(restartPolicy="Never", container={"command": ["true"]})
+    node.add(restartPolicy="Never", container={"command": ["echo", "worked"]})
     node.run(60)
-    assert node.phase() == "Succeeded" and node.runtime.pod_uids() == []
+    assert node.phase() == "Succeeded" and node.runtime.sandbox(node.pod()["metadata"]["uid"]) is None
     assert node.pod()["status"]["podIP"]
+    node.kubelet.stop()
+    node.kubelet.start()
+    node.run(5)
+    assert node.kubelet.api.logs("default", "p") == "worked\n"
     node.api.delete_pod("p")
     assert gone_after(node) < 1
+    assert node.runtime.pod_uids() == [] and node.kubelet.workers == {}
+
+
+def test_a_pod_deleted_while_the_kubelet_was_down_leaves_nothing() -> None:
+    node = Node()
+    node.add()
+    node.run(5)
+    node.kubelet.stop()
+    node.api.delete_pod("p", grace=0)
+    node.run(5)
+    assert node.runtime.pod_uids()
+    node.kubelet.start()
+    node.run(5)
+    assert node.runtime.pod_uids() == []
+
+
+def test_an_old_event_does_not_bring_a_deleted_pod_back() -> None:
+    node = Node()
+    node.add()
+    node.run(5)
+    old = node.pod()
+    node.api.delete_pod("p", grace=0)
+    node.run(40)
+    for watch in list(node.api.watches):
+        node.api.offer(watch, "pods", "MODIFIED", old)
+    node.run(60)
+    assert node.runtime.pod_uids() == [] and node.kubelet.workers == {}
 
 
 def test_sidecars_end_after_the_containers_they_serve() -> None:
