@@ -150,11 +150,12 @@ _FIELDS: dict[tuple[str, str], dict[str, Getter]] = {
 
 
 def object_selector(
-    text: str, group: str, kind: str, custom: tuple[str, ...] | None = None
+    text: str, group: str, kind: str, custom: tuple[str, ...] | None = None, namespaced: bool = True
 ) -> Callable[[Obj], bool] | None:
     """A function that tells whether an object of the kind is selected; None where everything is.
 
     `custom` is for a kind that a CustomResourceDefinition declares: the paths of its selectableFields (".spec.color").
+    Such a kind, if it is not `namespaced`, cannot be selected by a namespace; built-in ones can, and match none.
     Raises 400 for a field that the kind cannot be selected by.
     """
     selector = parse_field_selector(text)
@@ -162,7 +163,7 @@ def object_selector(
         return None
     known = _FIELDS.get((group, kind))
     if custom is not None:
-        known = {**_META, **_paths(*(path.removeprefix(".") for path in custom))}
+        known = {**(_META if namespaced else _NAME), **_paths(*(path.removeprefix(".") for path in custom))}
     tests: list[tuple[Getter, bool, str]] = []
     for field, op, value in selector.requirements:
         getter = (known or _META).get(field)

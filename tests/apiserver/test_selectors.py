@@ -81,6 +81,9 @@ def test_other_kinds():
 def test_custom_resources_have_the_fields_that_their_definition_selects_by():
     assert selects({"spec": {"color": "red"}}, "spec.color=red", "example.com", "Widget", (".spec.color",))
     assert refusal("spec.size=1", "example.com", "Widget", ()) == "field label not supported: spec.size"
+    assert selects({"metadata": {"namespace": "ns"}}, "metadata.namespace=ns", "example.com", "Widget", ())
+    cluster_wide = refusal("metadata.namespace=ns", "example.com", "Widget", (), False)
+    assert cluster_wide == "field label not supported: metadata.namespace"
 
 
 @given(st.text(), st.sampled_from(["=", "!="]))
