@@ -99,7 +99,8 @@ def _patched(server: ApiServer, call: Call, old: Obj, patch: Any, media: str) ->
             call.warnings += problems
     apply_defaults(info.api_version, info.kind, new)
     _check_name(call, new)
-    return new
+    changed: Obj = new
+    return changed
 
 
 def _check_name(call: Call, new: Obj) -> None:

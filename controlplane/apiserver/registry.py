@@ -6,7 +6,6 @@ refuse, compare-and-swap.  What differs from kind to kind is in its strategy.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -101,6 +100,7 @@ class Registry:
                 self.info.group,
                 self.info.kind,
                 self.info.selectable_fields if self.info.custom else None,
+                self.info.namespaced,
             )
             exact = selectors.parse_field_selector(options.field_selector)
             name = exact.requires_exact("metadata.name") or ""
@@ -204,13 +204,19 @@ class Registry:
             raise problem
         call.revision = str(entry.revision)
         self.server.stored(self.info, entry)
-        return Written(entry.obj, entry, True)
+        return Written(obj, entry, True)
 
     def _fill_system_fields(self, meta: Obj) -> None:
         for name in ("deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"):
             meta.pop(name, None)
-        meta["uid"] = str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
+        meta["uid"] = self._make_uid()
         meta["creationTimestamp"] = rfc3339(self.server.loop.now())
+
+    def _make_uid(self) -> str:
+        """A random UUID of version 4 (RFC 9562)."""
+        bits = self._rng.getrandbits(128) & ~(0xF << 76) & ~(0x3 << 62) | 4 << 76 | 2 << 62
+        text = f"{bits:032x}"
+        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
     def generate_name(self, base: str) -> str:
         """`base` with a suffix, cut so that the whole is a valid label (apiserver: storage/names/generate.go)."""

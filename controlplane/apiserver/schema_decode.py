@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from controlplane.apiserver.codec import DuplicateDict, copy_json
@@ -56,6 +57,7 @@ def zero(type: Type) -> Any:
     }.get(type.kind)
 
 
+@cache
 def _always(type: Type) -> list[tuple[str, Callable[[], Any]]]:
     """The fields that are written even if nobody set them, each with a maker of its zero."""
     return [(field.name, _maker(field)) for field in type.fields.values() if _written(field)]

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from controlplane.apiserver import bootstrap, errors, reviews, subresources, verbs
 from controlplane.apiserver.admission import DEFAULT_PLUGINS, AdmissionPlugin, Chain
+from controlplane.apiserver.alike import Alike
 from controlplane.apiserver.api import AuditEvent, AuditSink, Request, Response, UserInfo
 from controlplane.apiserver.codec import encode
 from controlplane.apiserver.crds import CustomResources
@@ -69,6 +70,7 @@ class ApiServer:
         self.encode: Callable[[Any], bytes] = encode
         self.custom = CustomResources(self)
         self.subresources = subresources.table()
+        self.alike = Alike()
         self.tokens = Tokens(self)
         self.authenticators: list[Callable[[str], UserInfo | None]] = [self.tokens.check]
         self._registries: dict[tuple[str, str], Registry] = {}
@@ -225,11 +227,13 @@ class ApiServer:
         return entry.obj if entry is not None else None
 
     def read_all(self, plural: str, namespace: str = "") -> list[Obj]:
-        """All objects of a resource, shared, in order of their keys."""
+        """All objects of a resource, shared, in order of their keys, as the watch cache has them."""
         info = self.resources.by_name(plural)
         if info is None:
             return []
-        return [entry.obj for entry in self.registry(info).storage.list(namespace, None).entries]
+        entries = self.registry(info).storage.cache.entries
+        objects = (entries[key].obj for key in sorted(entries))
+        return [obj for obj in objects if not namespace or obj["metadata"].get("namespace") == namespace]
 
     def stored(self, info: ResourceInfo, entry: Entry) -> None:
         """An object was written: what follows from it within the server."""

@@ -52,7 +52,7 @@ class Storage:
         self.prefix = info.etcd_prefix.encode()
         self._conversion = conversion(info)
         convert = self._conversion.from_stored if self._conversion is not None else None
-        self.cache = WatchCache(store, self.prefix, now, triggers, convert)
+        self.cache = WatchCache(store, self.prefix, now, triggers, convert, keeps_decoded=info.plural != "events")
 
     def key(self, namespace: str, name: str) -> bytes:
         return self.prefix + (f"{namespace}/{name}" if self.info.namespaced else name).encode()
@@ -74,7 +74,7 @@ class Storage:
         stored = to_stored(obj)
         if self._conversion is not None:
             stored = self._conversion.to_stored(stored)
-        value = encode(stored)
+        value = bytes(memoryview(encode(stored)))  # a copy of the right size: orjson's buffers are mostly air
         self.cache.written = (value, stored)
         try:
             result = self.store.txn([Compare(key, "mod", "=", expected)], [Put(key, value)], [Range(key)])

@@ -16,19 +16,34 @@ Obj = dict[str, Any]
 
 FRESH = 75.0  # seconds for which changes are kept; upstream's eventFreshDuration
 AT_LEAST = 100  # changes that are kept however old; upstream's lower bound of the cache's capacity
+AT_MOST = 10_000  # changes that are kept however new (upstream: 102,400); who is further behind lists again
 
 
 class Entry:
-    """One stored object at one revision, decoded; `raw` is its JSON, encoded once and shared."""
+    """One stored object at one revision; `raw` is its JSON, encoded once and shared.
 
-    __slots__ = ("key", "obj", "value", "revision", "_raw")
+    Without `obj`, it is decoded from `value` whenever somebody asks: for kinds that are written often and read rarely.
+    """
 
-    def __init__(self, key: bytes, obj: Obj, value: bytes, revision: int) -> None:
+    __slots__ = ("key", "value", "revision", "_obj", "_raw")
+
+    def __init__(self, key: bytes, obj: Obj | None, value: bytes, revision: int) -> None:
         self.key = key
-        self.obj = obj
         self.value = value
         self.revision = revision
+        self._obj = obj
         self._raw: bytes | None = None
+
+    @property
+    def obj(self) -> Obj:
+        """The decoded object, shared: never change it."""
+        return self.copy() if self._obj is None else self._obj
+
+    def copy(self) -> Obj:
+        """A decoded object of the caller's own."""
+        obj: Obj = decode(self.value)
+        obj["metadata"]["resourceVersion"] = str(self.revision)
+        return obj
 
     @classmethod
     def build(cls, key: bytes, stored: Obj, value: bytes, revision: int) -> Entry:
@@ -128,8 +143,10 @@ class WatchCache:
         now: Callable[[], float],
         triggers: dict[str, Callable[[Obj], str]],
         convert: Callable[[Obj], Obj] | None = None,
+        keeps_decoded: bool = True,
     ) -> None:
         self.store = store
+        self.keeps_decoded = keeps_decoded
         self.convert = convert  # from the version that is stored to the one that this cache shows
         self.prefix = prefix
         self.now = now
@@ -156,6 +173,8 @@ class WatchCache:
     def build(self, key: bytes, stored: Obj, value: bytes, revision: int) -> Entry:
         if self.convert is not None and (shown := self.convert(stored)) is not stored:
             stored, value = shown, encode(shown)
+        if not self.keeps_decoded:
+            return Entry(key, None, value, revision)
         return Entry.build(key, stored, value, revision)
 
     def _on_events(self, revision: int, events: Sequence[Event]) -> None:
@@ -168,7 +187,12 @@ class WatchCache:
                     continue
                 del self.entries[key]
                 # the last state, at the revision of its deletion, as upstream's watch reports it
-                change = Change("DELETED", Entry.build(key, prev.obj, prev.value, revision), prev, now)
+                last = (
+                    Entry.build(key, prev.obj, prev.value, revision)
+                    if self.keeps_decoded
+                    else Entry(key, None, prev.value, revision)
+                )
+                change = Change("DELETED", last, prev, now)
             else:
                 if self.written is not None and self.written[0] is kv.value:
                     stored = self.written[1]
@@ -183,7 +207,7 @@ class WatchCache:
     def _remember(self, change: Change) -> None:
         changes = self.changes
         changes.append(change)
-        while len(changes) > AT_LEAST and changes[0].time < change.time - FRESH:
+        while len(changes) > AT_MOST or (len(changes) > AT_LEAST and changes[0].time < change.time - FRESH):
             self.oldest = changes.popleft().entry.revision
 
     def _dispatch(self, change: Change) -> None:

@@ -138,11 +138,15 @@ class Client(ABC):
         (`.expired` means: list again).
         """
 
+    def _object(self, method: str, path: str, **how: Any) -> Obj:
+        answer: Obj = self.request(method, path, **how)
+        return answer
+
     # What every client can do --------------------------------------------------------------------------------------
 
     def get(self, resource: str, name: str, namespace: str | None = None, *, subresource: str | None = None) -> Obj:
         kind = self.resource(resource)
-        return self.request("GET", kind.path(_ns(kind, namespace), name, subresource))
+        return self._object("GET", kind.path(_ns(kind, namespace), name, subresource))
 
     def list(
         self,
@@ -164,7 +168,7 @@ class Client(ABC):
             "continue": continue_,
         }
         kind = self.resource(resource)
-        return self.request("GET", kind.path(namespace), query={k: v for k, v in query.items() if v})
+        return self._object("GET", kind.path(namespace), query={k: v for k, v in query.items() if v})
 
     def list_shared(
         self, resource: str, namespace: str | None = None, *, label_selector: str = "", field_selector: str = ""
@@ -182,7 +186,7 @@ class Client(ABC):
         kind = self.resource_for(obj.get("apiVersion", ""), obj.get("kind", ""))
         meta = obj.get("metadata") or {}
         name = meta.get("name") if subresource else None
-        return self.request(
+        return self._object(
             "POST", kind.path(_ns(kind, namespace or meta.get("namespace")), name, subresource), body=obj
         )
 
@@ -190,7 +194,7 @@ class Client(ABC):
         """PUT.  With a resourceVersion in the object, a 409 says that somebody else wrote in between."""
         kind = self.resource_for(obj.get("apiVersion", ""), obj.get("kind", ""))
         meta = obj["metadata"]
-        return self.request("PUT", kind.path(_ns(kind, meta.get("namespace")), meta["name"], subresource), body=obj)
+        return self._object("PUT", kind.path(_ns(kind, meta.get("namespace")), meta["name"], subresource), body=obj)
 
     def update_status(self, obj: Obj) -> Obj:
         return self.update(obj, subresource="status")
@@ -209,7 +213,7 @@ class Client(ABC):
     ) -> Obj:
         kind = self.resource(resource)
         query = {"fieldManager": field_manager, "force": "true" if force else ""}
-        return self.request(
+        return self._object(
             "PATCH",
             kind.path(_ns(kind, namespace), name, subresource),
             body=patch,
@@ -237,14 +241,14 @@ class Client(ABC):
         if uid or resource_version:
             options["preconditions"] = {k: v for k, v in (("uid", uid), ("resourceVersion", resource_version)) if v}
         kind = self.resource(resource)
-        return self.request("DELETE", kind.path(_ns(kind, namespace), name), body=options)
+        return self._object("DELETE", kind.path(_ns(kind, namespace), name), body=options)
 
     def bind(self, name: str, namespace: str, node: str, *, uid: str = "") -> Obj:
         """POST pods/NAME/binding: the only way in which a Pod gets its node."""
         meta: Obj = {"name": name, "namespace": namespace}
         if uid:
             meta["uid"] = uid
-        return self.request(
+        return self._object(
             "POST",
             f"/api/v1/namespaces/{namespace}/pods/{name}/binding",
             body={

@@ -57,7 +57,7 @@ class LocalClient(Client):
         headers = {"content-type": content_type} if content_type != "application/json" else {}
         response = self._send(Request(method, path, query or {}, headers, body, self.identity))
         if response.entry is not None:
-            return decode(response.entry.raw)
+            return response.entry.copy()
         if response.listing is not None:
             return decode(response.listing.raw())
         return copy_json(response.body)

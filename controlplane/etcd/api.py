@@ -36,7 +36,7 @@ class RangeResult(NamedTuple):
     """`count` is how many keys the range holds, `more` whether the limit cut some off, `revision` the store's."""
 
     kvs: list[KeyValue]
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count, which means nothing here
     more: bool
     revision: int
 

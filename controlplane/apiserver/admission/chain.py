@@ -23,7 +23,6 @@ class Lookup(Protocol):
     def read_all(self, plural: str, namespace: str = "") -> list[Obj]: ...
 
 
-
 @dataclass(slots=True)
 class Attributes:
     """One write.  `obj` is None for a deletion, `old` for a creation; `old` is shared: never change it."""

@@ -10,6 +10,10 @@ from controlplane.apiserver.admission.chain import AdmissionPlugin, Attributes, 
 NOT_READY = "node.kubernetes.io/not-ready"
 UNREACHABLE = "node.kubernetes.io/unreachable"
 SECONDS = 300
+BOTH = [  # shared by all Pods that tolerate nothing else
+    {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": SECONDS}
+    for key in (NOT_READY, UNREACHABLE)
+]
 
 
 class DefaultTolerationSeconds(AdmissionPlugin):
@@ -21,6 +25,9 @@ class DefaultTolerationSeconds(AdmissionPlugin):
         if pod is None:
             return
         tolerations = pod["spec"].get("tolerations") or []
+        if not tolerations:
+            pod["spec"] = {**pod["spec"], "tolerations": BOTH}
+            return
         missing = [
             {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": SECONDS}
             for key in (NOT_READY, UNREACHABLE)

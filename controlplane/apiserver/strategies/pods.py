@@ -55,7 +55,11 @@ class PodStrategy(Strategy):
     def _spread_by_keys(obj: Obj, spec: Obj) -> None:
         """matchLabelKeys become a part of the selector (MatchLabelKeysInPodTopologySpreadSelectorMerge)."""
         labels = obj["metadata"].get("labels") or {}
-        for constraint in spec.get("topologySpreadConstraints") or ():
+        constraints = [dict(constraint) for constraint in spec.get("topologySpreadConstraints") or ()]
+        if not any(constraint.get("matchLabelKeys") for constraint in constraints):
+            return
+        obj["spec"] = {**spec, "topologySpreadConstraints": constraints}  # the spec may be shared with other Pods
+        for constraint in constraints:
             keys = [k for k in constraint.get("matchLabelKeys") or () if k in labels]
             if keys and "labelSelector" in constraint:
                 selector = dict(constraint["labelSelector"])

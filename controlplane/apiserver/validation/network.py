@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 from typing import Any
 
 from controlplane.apiserver import fields
@@ -17,6 +18,7 @@ PROTOCOLS = ("SCTP", "TCP", "UDP")
 _octets = re.compile(r"\d+(\.\d+){3}", re.ASCII).fullmatch
 
 
+@lru_cache(maxsize=1024)
 def parse(value: str) -> Address | None:
     """An address as upstream's sloppy parser takes it: zeros in front of an octet are passed over."""
     try:
