@@ -17,7 +17,7 @@ from controlplane.controllers.pod_owner import Keys, PodOwner, orphans
 
 TRACKING = "batch.kubernetes.io/job-tracking"
 BATCH = 1.0  # seconds for which Pod events of one Job are gathered
-ORPHAN = "pod:"  # keys of Pods whose Job is gone
+ORPHAN = "pod:"  # keys of Pods whose Job is over
 
 
 class JobController(PodOwner):
@@ -36,13 +36,15 @@ class JobController(PodOwner):
         self.removing: dict[str, None] = {}  # uids of Pods whose finalizer we removed and still see
 
     def on_owner(self, type: str, old: Obj | None, new: Obj | None) -> Keys:
+        over = new if new is not None and is_done(new) else None if new is not None else old
+        for pod in self.pods.by_index("controller", over["metadata"]["uid"]) if over is not None else ():
+            if TRACKING in (pod["metadata"].get("finalizers") or ()):
+                yield ORPHAN + key_of(pod)
         if old is not None and new is not None and old.get("spec") == new.get("spec"):
             self.enqueue(key_of(new), BATCH)
             return
         if new is None and old is not None:
             self.backoff.pop(old["metadata"]["uid"], None)
-            for pod in self.pods.by_index("controller", old["metadata"]["uid"]):
-                yield ORPHAN + key_of(pod)
         yield from super().on_owner(type, old, new)
 
     def on_pod(self, type: str, old: Obj | None, new: Obj | None) -> Keys:
@@ -51,7 +53,7 @@ class JobController(PodOwner):
             self.removing.pop(pod["metadata"]["uid"], None)
         else:
             ref = controller_of(new)
-            if ref is not None and ref["kind"] == self.kind and self.owner_key(new) is None:
+            if ref is not None and ref["kind"] == self.kind and self._is_over(new):
                 yield ORPHAN + key_of(new)
         for key in super().on_pod(type, old, new):
             self.enqueue(key, BATCH)
@@ -74,15 +76,21 @@ class JobController(PodOwner):
         again = JobSync(self, key, job, pods, not waiting).run()
         return again if again is not None else waiting or None
 
+    def _is_over(self, pod: Obj) -> bool:
+        """Is the Pod's Job finished, or gone?"""
+        key = self.owner_key(pod)
+        job = self.owners.get(key) if key is not None else None
+        return job is None or is_done(job)
+
     def _free(self, key: str) -> None:
-        """A Pod whose Job is gone is not counted any more: let it go."""
+        """A Pod whose Job is over is not counted any more: let it go."""
         pod = self.pods.get(key)
         ref = controller_of(pod) if pod is not None else None
-        if pod is None or ref is None or ref["kind"] != self.kind or self.owner_key(pod) is not None:
+        if pod is None or ref is None or ref["kind"] != self.kind or not self._is_over(pod):
             return
         try:
             job = self.client.get("jobs", ref["name"], pod["metadata"]["namespace"])
-            if job["metadata"]["uid"] == ref["uid"]:
+            if job["metadata"]["uid"] == ref["uid"] and not is_done(job):
                 return  # not seen yet
         except ApiError as error:
             if not error.not_found:
