@@ -100,7 +100,8 @@ class App:
     def _start(self, response: Response, headers: list[tuple[bytes, bytes]]) -> dict[str, Any]:
         """The head of an answer: what every answer has, and what this one has to say."""
         headers.append((b"audit-id", f"{self._run}{next(self._audit):012x}".encode()))
-        headers.append((b"cache-control", b"no-cache, private"))
+        if "cache-control" not in response.headers:
+            headers.append((b"cache-control", b"no-cache, private"))
         for name, value in response.headers.items():
             headers.append((name.lower().encode("latin-1"), value.encode("latin-1", "replace")))
         if response.warnings:
