@@ -1,4 +1,7 @@
-"""Starting one container: image, creation, start, postStart hook (upstream: kuberuntime's startContainer)."""
+"""Starting one container: image, creation, start, postStart hook, and waiting longer after each failure.
+
+Upstream: kuberuntime's startContainer and doBackOff.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,44 @@ from typing import TYPE_CHECKING
 
 from controlplane.node.container_slot import ContainerSlot
 from controlplane.node.hooks import run_hook
+from controlplane.node.image_puller import go_duration
 from controlplane.node.pod_status import terminated
 from controlplane.node.runtime import Container, Failure, Image
 
 if TYPE_CHECKING:
     from controlplane.node.pod_worker import PodWorker
+
+RELIST = 1.0  # seconds; how long the kubelet takes to act on a container that ended (the period of its relist)
+RETRY = 10.0  # seconds until a start that failed is tried again
+
+
+def start_or_wait(worker: PodWorker, slot: ContainerSlot) -> None:
+    """Start a container, or wait if it has failed too often."""
+    backoff, current = worker.kubelet.crashes, slot.current
+    if current is not None:
+        key = f"{worker.uid}/{slot.name}"
+        left = backoff.remaining(key, current.finished_at)
+        if left > 1e-6:
+            what = f"restarting failed container {slot.name} in pod {worker.full_name}"
+            worker.event("Warning", "BackOff", f"Back-off {what}", slot)
+            delay = go_duration(backoff.delay(key))
+            message = f"back-off {delay} restarting failed container={slot.name} pod={worker.full_name}"
+            slot.waiting, slot.last = ("CrashLoopBackOff", message), terminated(current)
+            retry(worker, slot, left)
+            worker.publish()
+            return
+        backoff.raise_delay(key, current.finished_at)
+    ContainerStart(worker, slot)
+
+
+def retry(worker: PodWorker, slot: ContainerSlot, delay: float) -> None:
+    """Try to start the container again in `delay` seconds."""
+
+    def again() -> None:
+        slot.retry = None
+        worker.sync()
+
+    slot.retry = worker.kubelet.later(delay, again)
 
 
 class ContainerStart:
@@ -46,7 +82,7 @@ class ContainerStart:
         self._event("Normal", "Created", "Container created")
         if slot.current is not None:
             slot.last = terminated(slot.current)
-            worker.forget_attempts(slot)
+            self._forget_attempts()
         slot.current, slot.restarts = container, attempt
         worker.kubelet.runtime.start_container(container.id, lambda failure: self._started(container, failure))
 
@@ -78,10 +114,24 @@ class ContainerStart:
 
     def _fail(self, failure: Failure, report: str) -> None:
         """The container waits, says why, and is tried again."""
-        self.slot.busy = False
-        self.slot.waiting = (failure.reason, failure.message)
+        worker, slot = self.worker, self.slot
+        slot.busy = False
+        slot.waiting = (failure.reason, failure.message)
         self._event("Warning", "Failed", report)
-        self.worker.start_failed(self.slot, failure.reason)
+        delay = RETRY
+        if failure.reason == "ErrImagePull":
+            delay = RELIST
+        elif failure.reason == "ImagePullBackOff":
+            delay = worker.kubelet.images.backoff.since_raised(worker.kubelet.images.key(worker.pod, slot))
+        retry(worker, slot, max(delay, 0.001))
+        worker.publish()
+
+    def _forget_attempts(self) -> None:
+        """Of the attempts that ended, keep the last one, for `kubectl logs --previous`."""
+        runtime, slot = self.worker.kubelet.runtime, self.slot
+        for container in runtime.containers(self.worker.uid):
+            if container.name == slot.name and container is not slot.current and container.state == "exited":
+                runtime.remove_container(container.id)
 
     def _event(self, type: str, reason: str, message: str) -> None:
         self.worker.kubelet.recorder.event(self.worker.pod, type, reason, message, self.slot.field_path)

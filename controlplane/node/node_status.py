@@ -13,7 +13,8 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from controlplane.client.base import ApiError
-from controlplane.clock import rfc3339, rfc3339_micro
+from controlplane.clock import rfc3339
+from controlplane.node.heartbeat import Heartbeat
 from controlplane.node.pod_resources import amount
 from controlplane.node.runtime import Obj
 
@@ -21,10 +22,7 @@ if TYPE_CHECKING:
     from controlplane.node.kubelet import Kubelet
 
 VERSION = "v1.36.0"
-LEASE_NAMESPACE = "kube-node-lease"
-LEASE_SECONDS = 40
-RENEW = 10.0  # seconds between heartbeats: a quarter of the lease
-JITTER = 0.04  # by which that varies
+JITTER = 0.04  # by which periods vary
 REPORT = 300.0  # seconds between reports of an unchanged status
 NETWORK_READY = 0.5  # seconds that the network plugin takes to come up
 RETRY = 0.1  # seconds, doubling to 7: until a registration that failed is tried again
@@ -76,9 +74,8 @@ class NodeStatus:
         self.pressure = dict.fromkeys(PRESSURES, False)
         self.boots = 0  # how often the machine was switched on
         self._rng = kubelet.loop.rng(f"kubelet/{kubelet.name}")
+        self.heartbeat = Heartbeat(self, self._rng)
         self._conditions: dict[str, Obj] = {}
-        self._lease: Obj | None = None
-        self._failing = False  # did the last heartbeat fail?
         self._delay = RETRY
         self._changed = False
 
@@ -87,7 +84,7 @@ class NodeStatus:
     def start(self) -> None:
         """Register, then keep beating."""
         kubelet = self.kubelet
-        self.ready, self._lease, self._failing, self._delay = False, None, False, RETRY
+        self.ready, self._delay = False, RETRY
         self._conditions = {}
         kubelet.recorder.event(self.reference(), "Normal", "Starting", "Starting kubelet.")
         self._register()
@@ -127,7 +124,7 @@ class NodeStatus:
             self.reference(), "Normal", "NodeAllocatableEnforced", "Updated Node Allocatable limit across pods"
         )
         kubelet.registered()
-        self._beat()
+        self.heartbeat.start()
         kubelet.later(REPORT * (1 + JITTER * self._rng.random()), self._periodic_report)
 
     def _reconcile(self, node: Obj) -> None:
@@ -190,7 +187,7 @@ class NodeStatus:
                 "nodes", self.kubelet.name, {"status": self._status()}, type="strategic", subresource="status"
             )
         except ApiError:
-            self._failing = True
+            self.heartbeat.failing = True
 
     def _status(self) -> Obj:
         kubelet, runtime = self.kubelet, self.kubelet.runtime
@@ -243,61 +240,8 @@ class NodeStatus:
             self.reference(), "Normal", reason, f"Node {self.kubelet.name} status is now: {reason}"
         )
 
-    # Heartbeat ------------------------------------------------------------------------------------------------------
-
-    def _beat(self) -> None:
-        """Renew the Lease: one update of an object that is at hand."""
-        kubelet = self.kubelet
-        kubelet.later(RENEW * (1 + JITTER * self._rng.random()), self._beat)
-        now = rfc3339_micro(kubelet.loop.now() + kubelet.clock_skew)
-        try:
-            if self._lease is None:
-                self._lease = self._take_lease(now)
-            else:
-                self._lease = kubelet.client.update({**self._lease, "spec": {**self._lease["spec"], "renewTime": now}})
-        except ApiError as error:
-            if error.conflict or error.not_found:
-                self._lease = None  # somebody else wrote it: read it again
-            self._failing = True
-            return
-        if self._failing:
-            self._failing = False
-            self._conditions_may_differ()
-
-    def _take_lease(self, now: str) -> Obj:
-        client, name = self.kubelet.client, self.kubelet.name
-        try:
-            lease = client.get("leases", name, LEASE_NAMESPACE)
-        except ApiError as error:
-            if not error.not_found:
-                raise
-            owner = client.get("nodes", name)["metadata"].get("uid")
-            return client.create(
-                {
-                    "apiVersion": "coordination.k8s.io/v1",
-                    "kind": "Lease",
-                    "metadata": {
-                        "name": name,
-                        "namespace": LEASE_NAMESPACE,
-                        "ownerReferences": [{"apiVersion": "v1", "kind": "Node", "name": name, "uid": owner}],
-                    },
-                    "spec": {"holderIdentity": name, "leaseDurationSeconds": LEASE_SECONDS, "renewTime": now},
-                }
-            )
-        return client.update(
-            {
-                **lease,
-                "spec": {
-                    **lease["spec"],
-                    "holderIdentity": name,
-                    "renewTime": now,
-                    "leaseDurationSeconds": LEASE_SECONDS,
-                },
-            }
-        )
-
-    def _conditions_may_differ(self) -> None:
-        """The server answers again: it may have taken us for dead in the meantime."""
+    def reconnected(self) -> None:
+        """The server answers again, and may have taken us for dead in the meantime."""
         kubelet = self.kubelet
         try:
             node = kubelet.client.get("nodes", kubelet.name)

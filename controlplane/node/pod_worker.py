@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 
 from controlplane.clock import Timer, parse_time
 from controlplane.node.container_slot import ContainerSlot
-from controlplane.node.container_start import ContainerStart
-from controlplane.node.image_puller import go_duration
+from controlplane.node.container_start import RELIST, start_or_wait
 from controlplane.node.pod_adoption import adopt
 from controlplane.node.pod_resources import requests
-from controlplane.node.pod_status import Facts, initialized, pod_status, terminated
+from controlplane.node.pod_status import Facts, initialized, pod_status
 from controlplane.node.pod_termination import Termination
 from controlplane.node.probes import Prober, ProbeType
 from controlplane.node.runtime import Container, Failure, Obj, Sandbox
@@ -24,8 +23,7 @@ from controlplane.node.runtime import Container, Failure, Obj, Sandbox
 if TYPE_CHECKING:
     from controlplane.node.kubelet import Kubelet
 
-RELIST = 1.0  # seconds; how long the kubelet takes to act on a container that ended (the period of its relist)
-RETRY = 10.0  # seconds; until a start that failed is tried again
+SANDBOX_RETRY = 10.0  # seconds until a sandbox that could not be made is tried again
 
 
 class PodWorker:
@@ -150,7 +148,7 @@ class PodWorker:
             return
         for slot in self._missing():
             if not slot.busy and slot.retry is None:
-                self._start(slot)
+                start_or_wait(self, slot)
 
     def _over(self) -> bool:
         """Will no container be started again?"""
@@ -177,7 +175,7 @@ class PodWorker:
         elif isinstance(result, Failure):
             self.event("Warning", result.reason, f"Failed to create pod sandbox: {result.message}")
             self._sandbox_asked = True
-            self.kubelet.later(RETRY, self._make_sandbox)
+            self.kubelet.later(SANDBOX_RETRY, self._make_sandbox)
         else:
             self.sandbox = result
             self.sync()
@@ -198,45 +196,6 @@ class PodWorker:
             if slot.kind == "sidecar" and not slot.started and not through:
                 return
 
-    def _start(self, slot: ContainerSlot) -> None:
-        """Start a container, or wait if it has failed too often."""
-        backoff, current = self.kubelet.crashes, slot.current
-        if current is not None:
-            key = f"{self.uid}/{slot.name}"
-            left = backoff.remaining(key, current.finished_at)
-            if left > 1e-6:
-                message = f"restarting failed container {slot.name} in pod {self.full_name}"
-                self.event("Warning", "BackOff", f"Back-off {message}", slot)
-                slot.waiting = (
-                    "CrashLoopBackOff",
-                    f"back-off {go_duration(backoff.delay(key))} restarting failed "
-                    f"container={slot.name} pod={self.full_name}",
-                )
-                slot.last = terminated(current)
-                self.retry(slot, left)
-                self.publish()
-                return
-            backoff.raise_delay(key, current.finished_at)
-        ContainerStart(self, slot)
-
-    def retry(self, slot: ContainerSlot, delay: float) -> None:
-        """Try to start the container again in `delay` seconds."""
-        slot.retry = self.kubelet.later(delay, self._retry, slot)
-
-    def _retry(self, slot: ContainerSlot) -> None:
-        slot.retry = None
-        self.sync()
-
-    def start_failed(self, slot: ContainerSlot, reason: str) -> None:
-        """Told by `ContainerStart`: the slot says what it waits for."""
-        delay = RETRY
-        if reason == "ErrImagePull":
-            delay = RELIST
-        elif reason == "ImagePullBackOff":
-            delay = self.kubelet.images.backoff.since_raised(self.kubelet.images.key(self.pod, slot))
-        self.retry(slot, max(delay, 0.001))
-        self.publish()
-
     def container_started(self, slot: ContainerSlot, quiet: bool = False) -> None:
         """Told by `ContainerStart`: the container runs.  `quiet` leaves the status to the caller."""
         spec, container = slot.spec, slot.current
@@ -249,14 +208,6 @@ class PodWorker:
         if not quiet:
             self.sync()
             self.publish()
-
-    def forget_attempts(self, slot: ContainerSlot) -> None:
-        """Of the attempts that ended, keep the last one, for `kubectl logs --previous`."""
-        runtime = self.kubelet.runtime
-        old = [c for c in runtime.containers(self.uid) if c.name == slot.name and c is not slot.current]
-        for container in old:
-            if container.state == "exited":
-                runtime.remove_container(container.id)
 
     # What happens to containers -------------------------------------------------------------------------------------
 

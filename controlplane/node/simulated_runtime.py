@@ -6,11 +6,11 @@ on a real machine (setting up the network, pulling, starting) takes a time here 
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from controlplane.clock import Loop
+from controlplane.node.address_pool import AddressPool
 from controlplane.node.images import ImageTable, image_id
 from controlplane.node.network import PodNetwork
 from controlplane.node.runtime import (
@@ -34,7 +34,6 @@ from controlplane.node.simulated_process import Process
 SANDBOX_TIME = (0.1, 0.3)  # seconds, from and to: a network namespace and its plugin
 START_TIME = (0.05, 0.2)
 SYSTEM = (0.1, 300 * 1024 * 1024)  # cores and bytes: the operating system, the runtime and the kubelet
-FIRST_HOST = 2  # .1 is the node's own bridge
 
 
 class SimulatedRuntime:
@@ -64,10 +63,7 @@ class SimulatedRuntime:
         self._by_pod: dict[str, list[Process]] = {}
         self._steady = SYSTEM  # (cores, bytes) of what does not change while it runs,
         self._changing: dict[str, Process] = {}  # and who does change, by container id
-        self._cidr = ""
-        self._hosts: ipaddress.IPv4Network | None = None
-        self._next_host = FIRST_HOST
-        self._used: set[int] = set()
+        self._addresses = AddressPool("10.244.0.0/24")
 
     # The machine ----------------------------------------------------------------------------------------------------
 
@@ -75,9 +71,10 @@ class SimulatedRuntime:
         self._on_exit = on_exit
         if self.network is not None:
             self.network.node_up(self.node)
-        cidr = pod_cidr or self._cidr or (self.network.subnet(self.node) if self.network else "10.244.0.0/24")
-        if cidr != self._cidr:
-            self._cidr, self._hosts = cidr, ipaddress.IPv4Network(cidr)
+        if not pod_cidr and self.network is not None:
+            pod_cidr = self.network.subnet(self.node)
+        if pod_cidr and pod_cidr != self._addresses.cidr:
+            self._addresses = AddressPool(pod_cidr)
 
     def detach(self) -> None:
         self._on_exit = None
@@ -93,7 +90,6 @@ class SimulatedRuntime:
         self._sandboxes.clear()
         self._processes.clear()
         self._by_pod.clear()
-        self._used.clear()
         self._steady = SYSTEM
         self._changing.clear()
         if self.network is not None:
@@ -119,13 +115,13 @@ class SimulatedRuntime:
             done(known)
             return
         host_network = bool(pod["spec"].get("hostNetwork"))
-        ip = "" if host_network else self._take_address()
+        ip = "" if host_network else self._addresses.take()
         if ip is None:
             done(
                 Failure(
                     "FailedCreatePodSandBox",
                     "rpc error: code = Unknown desc = failed to setup network for sandbox: "
-                    f"no IP addresses available in range set: {self._cidr}",
+                    f"no IP addresses available in range set: {self._addresses.cidr}",
                 )
             )
             return
@@ -134,18 +130,6 @@ class SimulatedRuntime:
         if ip and self.network is not None:
             self.network.attach(ip, self.node, f"{meta['namespace']}/{meta['name']}", _PodEndpoint(self, meta["uid"]))
         done(sandbox)
-
-    def _take_address(self) -> str | None:
-        """The next free address of the node's range, going round as the host-local plugin does."""
-        assert self._hosts is not None, "attach() first"
-        size = self._hosts.num_addresses - 1  # the last one is for broadcast
-        for _ in range(size - FIRST_HOST):
-            host = self._next_host
-            self._next_host = host + 1 if host + 1 < size else FIRST_HOST
-            if host not in self._used:
-                self._used.add(host)
-                return str(self._hosts.network_address + host)
-        return None
 
     def stop_sandbox(self, pod_uid: str) -> None:
         for process in self._by_pod.get(pod_uid, ()):
@@ -162,8 +146,7 @@ class SimulatedRuntime:
     def _unplug(self, sandbox: Sandbox) -> None:
         if not sandbox.ip:
             return
-        if self._hosts is not None:
-            self._used.discard(int(ipaddress.IPv4Address(sandbox.ip)) - int(self._hosts.network_address))
+        self._addresses.give_back(sandbox.ip)
         if self.network is not None:
             self.network.detach(sandbox.ip)
 
