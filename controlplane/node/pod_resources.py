@@ -5,40 +5,17 @@ Upstream: component-helpers/resource and pkg/apis/core/v1/helper/qos.
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 
 from controlplane.node.runtime import Obj
+from controlplane.quantity import NANO, Quantity
 
-_QUANTITY = re.compile(r"([+-]?[0-9.]+)(?:[eE]([+-]?[0-9]+))?(m|k|[MGTPE]i?|Ki|n|u)?")
-_UNITS = {
-    "": 1.0,
-    "n": 1e-9,
-    "u": 1e-6,
-    "m": 1e-3,
-    "k": 1e3,
-    "M": 1e6,
-    "G": 1e9,
-    "T": 1e12,
-    "P": 1e15,
-    "E": 1e18,
-    "Ki": 2.0**10,
-    "Mi": 2.0**20,
-    "Gi": 2.0**30,
-    "Ti": 2.0**40,
-    "Pi": 2.0**50,
-    "Ei": 2.0**60,
-}
 COMPUTE = ("cpu", "memory")
 
 
 @lru_cache(maxsize=1024)
 def _amount(text: str) -> float:
-    match = _QUANTITY.fullmatch(text)
-    if match is None:
-        raise ValueError(f"{text!r} is not a quantity: write it as 500m, 2, 64Mi or 1.5G")
-    number, exponent, unit = match.groups()
-    return float(number) * 10.0 ** int(exponent or 0) * _UNITS[unit or ""]
+    return Quantity.parse(text).nanos / NANO
 
 
 def amount(quantity: object) -> float:
