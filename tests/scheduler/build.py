@@ -7,14 +7,14 @@ from typing import Any
 
 def node(
     name: str,
-    cpu: str = "4",
-    memory: str = "8Gi",
-    pods: str = "110",
+    cpu: Any = "4",
+    memory: Any = "8Gi",
+    pods: Any = "110",
     *,
-    labels: dict[str, str] | None = None,
-    taints: list[dict[str, str]] | None = None,
-    unschedulable: bool = False,
-    **resources: str,
+    labels: Any = None,
+    taints: Any = None,
+    unschedulable: Any = False,
+    **resources: Any,
 ) -> dict[str, Any]:
     spec: dict[str, Any] = {}
     if taints:
@@ -33,11 +33,11 @@ def node(
 
 def pod(
     name: str,
-    cpu: str | None = None,
-    memory: str | None = None,
+    cpu: Any = None,
+    memory: Any = None,
     *,
-    on: str = "",
-    labels: dict[str, str] | None = None,
+    on: Any = "",
+    labels: Any = None,
     **spec: Any,
 ) -> dict[str, Any]:
     requests = {k: v for k, v in (("cpu", cpu), ("memory", memory)) if v is not None}
