@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from controlplane import conditions, manifests
+from controlplane.apiserver import metrics
 from controlplane.apiserver.admission import DEFAULT_PLUGINS, AdmissionPlugin
 from controlplane.apiserver.api import AuditEvent, UserInfo
 from controlplane.apiserver.server import ApiServer
@@ -202,6 +203,8 @@ class Cluster:
         if name in self.machines:
             raise ValueError(f"there is a node {name} already")
         machine = self.machines[name] = Machine(self, name, capacity)
+        self.server.kubelets[name] = lambda: machine.kubelet.api if machine.powered and machine.link.up else None
+        metrics.install(self.server)
         machine.start()
         return machine
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from controlplane.apiserver.codec import encode
 
 if TYPE_CHECKING:
+    from controlplane.apiserver.streams import ByteStream, Upgrade
     from controlplane.apiserver.watch_cache import Entry, WatchStream
 
 Obj = dict[str, Any]
@@ -52,6 +53,7 @@ class Response:
     - `entry`, a stored object, or `listing`, a page of them: their JSON is encoded once and shared;
     - `body`, a JSON value, or text;
     - `watch`, a stream of events, each of which `frame(type, entry)` puts in the form that the client asked for;
+    - `stream`, bytes that come over time;
     - `upgrade`, when the connection becomes something else (exec, port-forward): the HTTP front knows how to serve it.
 
     All of it is shared with others: never change it.
@@ -65,7 +67,8 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
     watch: WatchStream | None = None
     frame: Callable[[str, Entry], bytes] | None = None
-    upgrade: Any = None
+    stream: ByteStream | None = None
+    upgrade: Upgrade | None = None
     warnings: tuple[str, ...] = ()
 
     def payload(self) -> bytes:

@@ -18,6 +18,7 @@ from controlplane.apiserver.codec import encode
 from controlplane.apiserver.crds import CustomResources
 from controlplane.apiserver.errors import StatusError
 from controlplane.apiserver.housekeeping import Housekeeping
+from controlplane.apiserver.kubelets import Reach
 from controlplane.apiserver.plain import Plain
 from controlplane.apiserver.registry import Call, Registry
 from controlplane.apiserver.resources import ResourceInfo, ResourceRegistry
@@ -71,6 +72,8 @@ class ApiServer:
         self.custom = CustomResources(self)
         self.subresources = subresources.table()
         self.alike = Alike()
+        self.virtual: dict[tuple[str, str], subresources.Handler] = {}  # resources that are not stored but worked out
+        self.kubelets: dict[str, Reach] = {}  # how to reach each node's kubelet
         self.tokens = Tokens(self)
         self.authenticators: list[Callable[[str], UserInfo | None]] = [self.tokens.check]
         self._registries: dict[tuple[str, str], Registry] = {}
@@ -174,8 +177,9 @@ class ApiServer:
             if verb not in served.verbs:
                 raise errors.method_not_allowed()
             return handler(self, call, verb)
-        if not info.stored and verb == "create":
-            return reviews.create(self, call)
+        if not info.stored and verb in info.verbs:
+            virtual = self.virtual.get((info.group, info.plural))
+            return virtual(self, call, verb) if virtual is not None else reviews.create(self, call)
         handle = verbs.TABLE.get(verb)
         on_one = bool(route.name) and verb != "watch"  # one object can be watched, too
         if handle is None or verb not in info.verbs or on_one != (verb in verbs.NAMED):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from controlplane.apiserver import decoding, eviction, presenting, scale, tokens, verbs
+from controlplane.apiserver import decoding, eviction, pod_exec, pod_logs, presenting, scale, tokens, verbs
 from controlplane.apiserver.api import Response
 from controlplane.apiserver.defaults import apply as apply_defaults
 from controlplane.apiserver.errors import conflict, invalid, not_found
@@ -36,6 +36,9 @@ def table() -> dict[Key, Handler]:
         ("", "pods", "binding"): binding,
         ("", "pods", "eviction"): eviction.handle,
         ("", "pods", "ephemeralcontainers"): ephemeral_containers,
+        ("", "pods", "attach"): pod_exec.attach,
+        ("", "pods", "exec"): pod_exec.exec_,
+        ("", "pods", "log"): pod_logs.handle,
         ("", "pods", "resize"): main,
         ("", "namespaces", "finalize"): finalize,
         ("", "serviceaccounts", "token"): tokens.request,

@@ -202,16 +202,16 @@ def eventually(condition) -> bool:
 
 
 def test_a_client_that_vanishes_leaves_no_watch_behind(served):
-    before = open_streams(served)
+    assert eventually(lambda: open_streams(served) == 0)
     connections = [served.connect() for _ in range(20)]
     for connection in connections:
         connection.request("GET", f"{MAPS}?watch=1", headers={"Authorization": f"Bearer {TOKEN}"})
-    assert eventually(lambda: open_streams(served) == before + 20)
+    assert eventually(lambda: open_streams(served) == 20)
     for connection in connections:
         assert connection.sock is not None
         connection.sock.shutdown(socket.SHUT_RDWR)
         connection.sock.close()
-    assert eventually(lambda: open_streams(served) == before)
+    assert eventually(lambda: open_streams(served) == 0)
     assert served.call("GET", "/readyz").body == b"ok"
 
 

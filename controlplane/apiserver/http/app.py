@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 from controlplane.apiserver import errors
 from controlplane.apiserver.api import Request, Response
 from controlplane.apiserver.decoding import MAX_BODY
-from controlplane.apiserver.http import watching
+from controlplane.apiserver.http import sockets, watching
 from controlplane.apiserver.http.authentication import Authenticator
 from controlplane.apiserver.http.driver import Driver
 from controlplane.apiserver.http.watching import Receive, Send
@@ -44,7 +44,8 @@ class App:
         self._run = str(uuid.uuid4())[:24]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
             return
         headers = read_headers(scope["headers"])
         body = b""
@@ -59,15 +60,41 @@ class App:
                 return
         query, lists = read_query(scope["query_string"])
         request = Request(scope["method"], scope["path"], query, headers, body, user, lists)
-        response = self.server.handle(request)
-        self.driver.kick()
-        if response.watch is not None:
+        response = self._handle(request)
+        if response.watch is not None or response.stream is not None:
             await send(self._start(response, [(b"content-type", response.content_type.encode())]))
             await send({"type": "http.response.body", "body": b"", "more_body": True})
             await watching.serve(response, receive, send)
             await send({"type": "http.response.body", "body": b""})
         else:
             await self._answer(headers, response, send)
+
+    def _handle(self, request: Request) -> Response:
+        response = self.server.handle(request)
+        self.driver.kick()
+        if response.upgrade is not None and request.headers.get("upgrade", "").lower() != "websocket":
+            return refusal(errors.bad_request("you must specify a WebSocket upgrade to connect to a container"))
+        return response
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A connection that becomes something else, if what it asks for is of that kind."""
+        headers = read_headers(scope["headers"])
+        await receive()  # websocket.connect
+        user = self.authenticator.identify(headers, scope.get("state", {}).get("peer"), scope["path"])
+        if user is None:
+            response = refusal(errors.unauthorized())
+        else:
+            query, lists = read_query(scope["query_string"])
+            response = self._handle(Request("GET", scope["path"], query, headers, b"", user, lists))
+        if response.upgrade is not None:
+            await sockets.serve(response.upgrade, scope.get("subprotocols", ()), receive, send, self.driver.kick)
+            return
+        if response.watch is not None:
+            response.watch.stop()
+            response = refusal(errors.bad_request("watches are served over plain HTTP here"))
+        start = self._start(response, [(b"content-type", response.content_type.encode())])
+        await send({**start, "type": "websocket.http.response.start"})
+        await send({"type": "websocket.http.response.body", "body": response.payload()})
 
     async def _answer(self, asked: dict[str, str], response: Response, send: Send) -> None:
         payload = response.payload()

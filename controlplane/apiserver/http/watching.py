@@ -1,4 +1,4 @@
-"""Watches on the wire: many events in one write, and an end to those whose clients do not read.
+"""Answers that go on: watches and followed logs.  Many events in one write, and an end where a client does not read.
 
 (apiserver: endpoints/handlers/watch.go, storage/cacher/cache_watcher.go)
 """
@@ -12,6 +12,7 @@ from typing import Any
 
 from controlplane.apiserver.api import Response
 from controlplane.apiserver.codec import encode
+from controlplane.apiserver.streams import ByteStream
 from controlplane.apiserver.watch_cache import Entry, WatchStream
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -22,68 +23,78 @@ LAG = 10_000  # events that may wait for a client after its first ones; then its
 
 
 class Outbox:
-    """The frames that wait for one client."""
+    """What waits for one client."""
 
-    def __init__(self, stream: WatchStream, frame: Callable[[str, Entry], bytes]) -> None:
-        self._stream = stream
-        self._frame = frame
-        self._frames: list[bytes] = []
-        self._waiter: asyncio.Future[None] | None = None
-        self._limit = LAG + len(stream.backlog)
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
         self.open = True
-        stream.attach(self._deliver, self._closed)
+        self._waiter: asyncio.Future[None] | None = None
 
-    def _deliver(self, type: str, entry: Entry) -> None:
-        frames = self._frames
-        frames.append(self._frame(type, entry))
-        if len(frames) > self._limit:
-            self._stream.end()
-        elif self._waiter is not None:
-            self._wake()
+    def put(self, part: bytes) -> None:
+        self.parts.append(part)
+        if self._waiter is not None:
+            self.wake()
 
-    def _closed(self, status: dict[str, Any] | None) -> None:
-        if status is not None:
-            self._frames.append(b'{"type":"ERROR","object":%s}\n' % encode(status))
+    def end(self) -> None:
+        """Nothing more will come."""
         self.open = False
-        self._wake()
+        self.wake()
 
-    def abandon(self) -> None:
-        """The client is gone."""
-        self._stream.stop()
-        self._frames.clear()
-        self.open = False
-        self._wake()
-
-    def _wake(self) -> None:
+    def wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     async def take(self) -> bytes:
-        """What is to be written next; empty if the watch is over."""
-        if not self._frames and self.open:
+        """What is to be written next; empty if it is over."""
+        if not self.parts and self.open:
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
             self._waiter = None
-        frames, self._frames = self._frames, []
-        return b"".join(frames)
+        parts, self.parts = self.parts, []
+        return b"".join(parts)
+
+
+def watch(stream: WatchStream, frame: Callable[[str, Entry], bytes]) -> Outbox:
+    """An outbox that a watch fills.  A client that falls too far behind loses its watch."""
+    outbox = Outbox()
+    limit = LAG + len(stream.backlog)
+
+    def deliver(type: str, entry: Entry) -> None:
+        outbox.put(frame(type, entry))
+        if len(outbox.parts) > limit:
+            stream.end()
+
+    def closed(status: dict[str, Any] | None) -> None:
+        if status is not None:
+            outbox.put(b'{"type":"ERROR","object":%s}\n' % encode(status))
+        outbox.end()
+
+    stream.attach(deliver, closed)
+    return outbox
 
 
 async def serve(response: Response, receive: Receive, send: Send) -> None:
-    """Write a watch's events until it ends or the client leaves."""
-    assert response.watch is not None and response.frame is not None
-    outbox = Outbox(response.watch, response.frame)
+    """Write what comes, a watch's events or a stream's bytes, until it ends or the client leaves."""
+    source: WatchStream | ByteStream
+    if response.watch is not None and response.frame is not None:
+        source = response.watch
+        outbox = watch(response.watch, response.frame)
+    else:
+        assert response.stream is not None
+        source, outbox = response.stream, Outbox()
+        response.stream.attach(outbox.put, outbox.end)
     leaving = asyncio.ensure_future(_left(receive))
-    leaving.add_done_callback(lambda _: outbox.abandon())
+    leaving.add_done_callback(lambda _: outbox.end())
     try:
         written = 0.0
-        while data := await outbox.take():
+        while (data := await outbox.take()) and not leaving.done():
             await send({"type": "http.response.body", "body": data, "more_body": True})
             now = time.monotonic()
             if outbox.open and now - written < QUIET:
                 await asyncio.sleep(QUIET)
             written = now
     finally:
-        outbox.abandon()
+        source.stop()
         leaving.cancel()
 
 
