@@ -121,8 +121,20 @@ def _set_orders(merged: Obj, patch: Obj, type_: Type) -> None:
         else:
             result = _merge_list_field(old, new, field, deletes=False)
         _element_type(old or [], new or [])
-        merged[key] = _ordered(result, order, old or [], merge_key)
+        merged[key] = _ordered(result, order, _places(old or [], new or [], merge_key), merge_key)
         patch.pop(key, None)
+
+
+def _places(old: Items, new: Items, merge_key: str) -> Items:
+    """The live list as upstream has it in the end, which deletes in place: what is added takes the freed places."""
+    deletions = [item for item in new if isinstance(item, dict) and item.get(_MARKER) == "delete"]
+    if not merge_key or not deletions:
+        return old
+    value_of = _by_key(merge_key)
+    gone = [value_of(item) for item in deletions]
+    kept = [item for item in old if value_of(item) not in gone]
+    added = [item for item in new if _MARKER not in item and _find(kept, value_of(item), value_of) < 0]
+    return kept + added[: len(old) - len(kept)]
 
 
 def _list_key(directive: str, prefix: str, error: str) -> str:

@@ -76,6 +76,14 @@ def test_kubectl_apply_deletes_and_orders_in_one_patch():
     assert patched(live, patch) == {"containers": items("a", "side")}
 
 
+def test_an_added_item_takes_the_place_of_a_deleted_one():
+    patch = {
+        "$setElementOrder/containers": items("b", "c"),
+        "containers": [*items("c"), {"$patch": "delete", "name": "a"}],
+    }
+    assert patched({"containers": items("a", "b", "side")}, patch) == {"containers": items("b", "side", "c")}
+
+
 def test_a_merged_list_of_plain_values():
     def finalizers(live, **patch):
         return patched({"finalizers": live}, patch, META)["finalizers"]
@@ -128,6 +136,9 @@ def test_patches_that_make_no_sense():
         "unknown patch type: x in map: map[$patch:x name:a]"
     )
     assert refusal(live, {"$patch": "sideways"}) == "unknown patch type: sideways in map: map[$patch:sideways]"
+    assert refusal({}, {"$setElementOrder/containers": [], "containers": ["x"]}) == (
+        "expected a map[string]interface {}, but received a string"
+    )
     assert refusal(live, {"containers": ["x"]}).startswith("list element types are not identical: [[map[name:a]] [x]]")
     assert refusal(live, {"containers": [["x"]]}).startswith("list element types are not identical")
     assert refusal({"containers": []}, {"containers": [["x"]]}) == (
