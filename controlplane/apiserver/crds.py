@@ -113,8 +113,10 @@ def _info(crd: Obj, version: Obj) -> ResourceInfo:
     declared = version.get("subresources") or {}
     if "status" in declared:
         subresources["status"] = Subresource("status", names["kind"], spec["group"], version["name"])
-    if "scale" in declared:
+    scale = declared.get("scale")
+    if scale is not None:
         subresources["scale"] = Subresource("scale", "Scale", "autoscaling", "v1")
+        scale = (scale["specReplicasPath"], scale["statusReplicasPath"], scale.get("labelSelectorPath", ""))
     storage = next(v["name"] for v in spec["versions"] if v.get("storage"))
     return ResourceInfo(
         spec["group"],
@@ -132,4 +134,5 @@ def _info(crd: Obj, version: Obj) -> ResourceInfo:
         list_kind=names.get("listKind") or names["kind"] + "List",
         custom=True,
         selectable_fields=tuple(f["jsonPath"] for f in version.get("selectableFields") or ()),
+        scale_paths=scale,
     )

@@ -47,6 +47,7 @@ class ResourceInfo:
     list_kind: str = ""
     custom: bool = False  # defined by a CustomResourceDefinition
     selectable_fields: tuple[str, ...] = ()  # JSON paths that a definition opens to field selectors
+    scale_paths: tuple[str, str, str] | None = None  # of a custom one: replicas wanted, replicas there, label selector
 
     @cached_property
     def api_version(self) -> str:

@@ -53,8 +53,9 @@ def create(server: ApiServer, call: Call) -> Response:
 
 def _binding(server: ApiServer, call: Call) -> Response:
     """POST bindings: the old way to bind a Pod, which the object's name names."""
-    value = decoding.read_value(call.request)
-    name = (value.get("metadata") or {}).get("name", "") if isinstance(value, dict) else ""
+    validation = call.options.validation
+    value = decoding.read_object(call.request, server.custom, "v1", "Binding", validation, call.warnings)
+    name = value["metadata"].get("name", "")
     if not name:
         raise errors.bad_request("name is required")
     pods = server.resources.by_name("pods")

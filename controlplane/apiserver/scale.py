@@ -10,6 +10,7 @@ from controlplane.apiserver.api import Response
 from controlplane.apiserver.negotiation import negotiate
 from controlplane.apiserver.options import write_options
 from controlplane.apiserver.registry import Call
+from controlplane.apiserver.resources import ResourceInfo
 
 if TYPE_CHECKING:
     from controlplane.apiserver.server import ApiServer
@@ -24,7 +25,9 @@ def handle(server: ApiServer, call: Call, verb: str) -> Response:
     form = negotiate(call.request.headers.get("accept", ""))
     registry = server.registry(call.info)
     if verb == "get":
-        return presenting.one(server, call, form, 200, scale_of(registry.entry(call.namespace, call.name).obj), None)
+        return presenting.one(
+            server, call, form, 200, scale_of(call.info, registry.entry(call.namespace, call.name).obj), None
+        )
     if verb == "update":
         call.options = write_options("UpdateOptions", call.request.query, call.request.lists)
         wanted = decoding.read_object(
@@ -33,30 +36,48 @@ def handle(server: ApiServer, call: Call, verb: str) -> Response:
         written = registry.update(call, lambda old: _with_replicas(call, old, wanted))
     else:
         written = registry.update(call, _patch(server, call))
-    return presenting.one(server, call, form, 200, scale_of(written.obj), None)
+    return presenting.one(server, call, form, 200, scale_of(call.info, written.obj), None)
 
 
-def scale_of(obj: Obj) -> Obj:
+def scale_of(info: ResourceInfo, obj: Obj) -> Obj:
     """The Scale of an object: its replicas as wanted and as they are, and the selector of its Pods."""
-    meta, spec, status = obj["metadata"], obj.get("spec") or {}, obj.get("status") or {}
+    meta = obj["metadata"]
     shown = {
         key: meta[key] for key in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp") if key in meta
     }
-    replicas = spec.get("replicas", 0)
+    wanted, there, selects = info.scale_paths or (".spec.replicas", ".status.replicas", "")
+    replicas = _at(obj, wanted) or 0
     scale: Obj = {
         "kind": "Scale",
         "apiVersion": API_VERSION,
         "metadata": shown,
         "spec": {"replicas": replicas} if replicas else {},
-        "status": {"replicas": status.get("replicas", 0)},
+        "status": {"replicas": _at(obj, there) or 0},
     }
-    selector = spec.get("selector")
-    if selector:
-        is_plain = obj["kind"] == "ReplicationController"
-        text = str(labels.from_label_selector({"matchLabels": selector} if is_plain else selector))
-        if text:
-            scale["status"]["selector"] = text
+    text = (_at(obj, selects) or "") if info.scale_paths else _selector(obj)
+    if text:
+        scale["status"]["selector"] = text
     return scale
+
+
+def _selector(obj: Obj) -> str:
+    selector = (obj.get("spec") or {}).get("selector")
+    if not selector:
+        return ""
+    is_plain = obj["kind"] == "ReplicationController"
+    return str(labels.from_label_selector({"matchLabels": selector} if is_plain else selector))
+
+
+def _at(obj: Any, path: str) -> Any:
+    """The value at a path like ".spec.replicas"; None if there is none."""
+    for key in path.strip(".").split("."):
+        obj = obj.get(key) if isinstance(obj, dict) else None
+    return obj
+
+
+def _replaced(obj: Obj, keys: list[str], value: Any) -> Obj:
+    first, *rest = keys
+    return {**obj, first: _replaced(obj.get(first) or {}, rest, value) if rest else value}
 
 
 def _with_replicas(call: Call, old: Obj, scale: Obj) -> Obj:
@@ -76,7 +97,8 @@ def _with_replicas(call: Call, old: Obj, scale: Obj) -> Obj:
     for key in ("uid", "resourceVersion"):
         if meta.get(key) and meta[key] != old["metadata"][key]:
             raise errors.conflict(call.info, call.name)
-    return {**old, "spec": {**old["spec"], "replicas": replicas}}
+    wanted = call.info.scale_paths[0] if call.info.scale_paths else ".spec.replicas"
+    return _replaced(old, wanted.strip(".").split("."), replicas)
 
 
 def _patch(server: ApiServer, call: Call) -> Any:
@@ -93,7 +115,7 @@ def _patch(server: ApiServer, call: Call) -> Any:
     of_kind = server.custom.type_of(API_VERSION, "Scale")
 
     def change(old: Obj) -> Obj:
-        scale = scale_of(old)
+        scale = scale_of(call.info, old)
         if media == patching.JSON_PATCH:
             scale = apply_json_patch(scale, body)
         elif media == patching.STRATEGIC:
