@@ -68,10 +68,11 @@ def seconds(text: str) -> float | None:
         return None
 
 
-def run(steps: list[Step], files: set[str], out: Write, err: Write) -> Generator[float, None, int]:
+def run(steps: list[Step], files: dict[str, bytes], out: Write, err: Write) -> Generator[float, None, int]:
     """Run the steps: yields the seconds to wait before it goes on, and returns the exit code.
 
-    `files` are the paths that exist; the steps change them.  A `kill 1` ends in -15: signal 15 to the first process.
+    `files` are the files that exist, path to content; the steps change them.  A `kill 1` ends in -15: signal 15 to
+    the first process.
     """
     code = 0
     for words, if_ok in steps:
@@ -86,9 +87,11 @@ def run(steps: list[Step], files: set[str], out: Write, err: Write) -> Generator
         elif name == "echo":
             out(" ".join(args))
         elif name == "touch":
-            files.update(args)
+            for file in args:
+                files.setdefault(file, b"")
         elif name == "rm":
-            files.difference_update(args)
+            for file in args:
+                files.pop(file, None)
         elif name == "false":
             code = 1
         elif name == "kill" and args[-1] == "1":
@@ -97,7 +100,9 @@ def run(steps: list[Step], files: set[str], out: Write, err: Write) -> Generator
             code = int(args[-1] not in files)
         elif name == "cat":
             for file in args:
-                if file not in files:
+                if file in files:
+                    out(files[file].decode(errors="replace").removesuffix("\n"))
+                else:
                     err(f"cat: can't open '{file}': No such file or directory")
                     code = 1
     return code

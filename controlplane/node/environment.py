@@ -1,7 +1,7 @@
-"""The environment and the volumes of a container: values from the Pod, ConfigMaps and Secrets.
+"""The environment of a container: values from the Pod, ConfigMaps and Secrets.
 
-Upstream: pkg/kubelet/kubelet_pods.go (makeEnvironmentVariables).  *Note*: the variables that describe Services, and
-volumes other than `configMap` and `secret`, are left out here.
+Upstream: pkg/kubelet/kubelet_pods.go (makeEnvironmentVariables).  *Note*: the variables that describe Services are left
+out here.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ class ConfigError(Exception):
 
 
 class Sources:
-    """ConfigMaps and Secrets as one container start sees them: each is read once."""
+    """ConfigMaps and Secrets as one start of a container or Pod sees them: each is read once."""
 
     def __init__(self, client: Client, namespace: str) -> None:
         self.client = client
         self.namespace = namespace
-        self._read: dict[tuple[str, str], dict[str, str] | None] = {}
+        self._read: dict[tuple[str, str], dict[str, bytes] | None] = {}
 
-    def values(self, kind: str, name: str) -> dict[str, str] | None:
+    def values(self, kind: str, name: str) -> dict[str, bytes] | None:
         """The data of a "configmap" or "secret", or None if there is no such object."""
         key = (kind, name)
         if key not in self._read:
@@ -40,15 +40,13 @@ class Sources:
                     raise ConfigError(f"failed to sync {kind} cache: timed out waiting for the condition") from error
                 self._read[key] = None
             else:
-                data = obj.get("data") or {}
-                self._read[key] = (
-                    data
-                    if kind == "configmap"
-                    else {k: base64.b64decode(v).decode(errors="replace") for k, v in data.items()}
-                )
+                text, binary = ("data", "binaryData") if kind == "configmap" else ("stringData", "data")
+                values = {k: v.encode() for k, v in (obj.get(text) or {}).items()}
+                values.update((k, base64.b64decode(v)) for k, v in (obj.get(binary) or {}).items())
+                self._read[key] = values
         return self._read[key]
 
-    def all_of(self, kind: str, ref: Obj) -> dict[str, str]:
+    def all_of(self, kind: str, ref: Obj) -> dict[str, bytes]:
         values = self.values(kind, ref["name"])
         if values is None and not ref.get("optional"):
             raise ConfigError(f'{kind} "{ref["name"]}" not found')
@@ -57,7 +55,7 @@ class Sources:
     def one_of(self, kind: str, ref: Obj) -> str | None:
         values = self.all_of(kind, ref)
         if ref["key"] in values:
-            return values[ref["key"]]
+            return values[ref["key"]].decode(errors="replace")
         if ref.get("optional"):
             return None
         title = "ConfigMap" if kind == "configmap" else "Secret"
@@ -76,7 +74,8 @@ def environment(client: Client, pod: Obj, spec: Obj, pod_ip: str, node_ip: str) 
             for field, kind in (("configMapRef", "configmap"), ("secretRef", "secret")):
                 if field in source:
                     prefix = source.get("prefix") or ""
-                    env.update((prefix + k, v) for k, v in sources.all_of(kind, source[field]).items())
+                    values = sources.all_of(kind, source[field])
+                    env.update((prefix + k, v.decode(errors="replace")) for k, v in values.items())
         for entry in entries or ():
             value = _value(entry, env, sources, pod, spec, pod_ip, node_ip)
             if value is not None:
@@ -99,7 +98,7 @@ def _value(
     if "fieldRef" in origin:
         return field_value(origin["fieldRef"]["fieldPath"], pod, pod_ip, node_ip)
     if "resourceFieldRef" in origin:
-        return _resource(origin["resourceFieldRef"], pod, spec)
+        return resource_value(origin["resourceFieldRef"], pod, spec)
     return None
 
 
@@ -138,7 +137,7 @@ def field_value(path: str, pod: Obj, pod_ip: str, node_ip: str) -> str:
     return "\n".join(f'{k}="{v}"' for k, v in sorted(values.items()))
 
 
-def _resource(ref: Obj, pod: Obj, spec: Obj) -> str:
+def resource_value(ref: Obj, pod: Obj, spec: Obj) -> str:
     """A container's request or limit as a whole number of `divisor`s, rounded up."""
     name = ref.get("containerName") or spec["name"]
     container = next((c for c in pod["spec"]["containers"] if c["name"] == name), spec)
@@ -146,20 +145,3 @@ def _resource(ref: Obj, pod: Obj, spec: Obj) -> str:
     value = ((container.get("resources") or {}).get(kind) or {}).get(resource)
     divisor = amount(ref.get("divisor") or 1) or 1.0
     return str(int(-(-amount(value) // divisor))) if value is not None else "0"
-
-
-def missing_volume(client: Client, pod: Obj) -> str:
-    """Why a volume cannot be set up, or "": its ConfigMap or Secret is not there."""
-    volumes = pod["spec"].get("volumes")
-    if not volumes:
-        return ""
-    sources = Sources(client, pod["metadata"]["namespace"])
-    for volume in volumes:
-        for field, kind, key in (("configMap", "configmap", "name"), ("secret", "secret", "secretName")):
-            if field in volume and volume[field].get(key):
-                ref = {"name": volume[field][key], "optional": volume[field].get("optional")}
-                try:
-                    sources.all_of(kind, ref)
-                except ConfigError as error:
-                    return f'MountVolume.SetUp failed for volume "{volume["name"]}" : {error}'
-    return ""

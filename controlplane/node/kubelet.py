@@ -14,7 +14,7 @@ from controlplane.client.events import EventRecorder
 from controlplane.client.informer import Informer
 from controlplane.clock import Loop, Timer
 from controlplane.node.backoff import Backoff
-from controlplane.node.environment import environment, missing_volume
+from controlplane.node.environment import environment
 from controlplane.node.eviction import EvictionManager
 from controlplane.node.image_puller import ImagePuller
 from controlplane.node.kubelet_api import KubeletApi
@@ -22,9 +22,10 @@ from controlplane.node.node_status import NodeStatus
 from controlplane.node.pod_resources import amount
 from controlplane.node.pod_status import TERMINAL
 from controlplane.node.pod_worker import PodWorker
-from controlplane.node.runtime import Container, Failure, Obj, Runtime
+from controlplane.node.runtime import Container, Failure, Obj, Runtime, Volumes
 from controlplane.node.static_pods import StaticPods
 from controlplane.node.status_manager import StatusManager
+from controlplane.node.volumes import fill
 
 MOUNT_RETRY = 0.5  # seconds, doubling to 122: until volumes that cannot be set up are tried again
 MOUNT_RETRY_MOST = 122.0
@@ -237,16 +238,16 @@ class Kubelet:
         """The variables of a container, or why they cannot be had."""
         return environment(self.client, pod, spec, pod_ip, self.address)
 
-    def with_volumes(self, worker: PodWorker, proceed: Callable[[], None], delay: float = MOUNT_RETRY) -> None:
-        """Call `proceed` once the Pod's volumes are there."""
+    def with_volumes(self, worker: PodWorker, proceed: Callable[[Volumes], None], delay: float = MOUNT_RETRY) -> None:
+        """Call `proceed` with the Pod's volumes once they are there."""
         if worker.closed or worker.ending is not None:
             return
-        error = missing_volume(self.client, worker.pod)
-        if not error:
-            proceed()
-            return
-        worker.event("Warning", "FailedMount", error)
-        self.later(delay, self.with_volumes, worker, proceed, min(delay * 2, MOUNT_RETRY_MOST))
+        volumes = fill(self.client, worker.pod, self.address)
+        if isinstance(volumes, str):
+            worker.event("Warning", "FailedMount", volumes)
+            self.later(delay, self.with_volumes, worker, proceed, min(delay * 2, MOUNT_RETRY_MOST))
+        else:
+            proceed(volumes)
 
 
 def _newer(new: str | None, old: str | None) -> bool:

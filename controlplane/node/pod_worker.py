@@ -18,7 +18,7 @@ from controlplane.node.pod_resources import requests
 from controlplane.node.pod_status import Facts, initialized, pod_status
 from controlplane.node.pod_termination import Termination
 from controlplane.node.probes import Prober, ProbeType
-from controlplane.node.runtime import Container, Failure, Obj, Sandbox
+from controlplane.node.runtime import Container, Failure, Obj, Sandbox, Volumes
 
 if TYPE_CHECKING:
     from controlplane.node.kubelet import Kubelet
@@ -161,9 +161,9 @@ class PodWorker:
                 apps_over = False
         return apps_over
 
-    def _make_sandbox(self) -> None:
+    def _make_sandbox(self, volumes: Volumes) -> None:
         if self.ending is None and not self.closed:
-            self.kubelet.runtime.run_sandbox(self.pod, self._sandbox_done)
+            self.kubelet.runtime.run_sandbox(self.pod, volumes, self._sandbox_done)
 
     def _sandbox_done(self, result: Sandbox | Failure) -> None:
         self._sandbox_asked = False
@@ -175,7 +175,7 @@ class PodWorker:
         elif isinstance(result, Failure):
             self.event("Warning", result.reason, f"Failed to create pod sandbox: {result.message}")
             self._sandbox_asked = True
-            self.kubelet.later(SANDBOX_RETRY, self._make_sandbox)
+            self.kubelet.later(SANDBOX_RETRY, self.kubelet.with_volumes, self, self._make_sandbox)
         else:
             self.sandbox = result
             self.sync()

@@ -83,6 +83,7 @@ class Usage(NamedTuple):
     storage: int = 0  # bytes written to the container's own disk
 
 
+Volumes = dict[str, dict[str, bytes]]  # volume -> path in it -> content
 SandboxDone = Callable[[Sandbox | Failure], None]
 PullDone = Callable[[Image | Failure], None]
 StartDone = Callable[[Failure | None], None]
@@ -106,8 +107,8 @@ class Runtime(Protocol):
     def power_off(self) -> None:
         """The machine loses power: everything that ran is gone, silently.  Images stay on disk."""
 
-    def run_sandbox(self, pod: Obj, done: SandboxDone) -> None:
-        """Set up the Pod's network and give it an address."""
+    def run_sandbox(self, pod: Obj, volumes: Volumes, done: SandboxDone) -> None:
+        """Set up the Pod's network and give it an address; lay its volumes out for the containers that mount them."""
 
     def stop_sandbox(self, pod_uid: str) -> None:
         """Kill what is left of the Pod and free its address; its logs stay.  Idempotent."""

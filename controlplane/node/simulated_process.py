@@ -44,7 +44,7 @@ class Process:
         self._busy_at = 0.0
         self.log: list[tuple[float, str]] = []
         self.requests = 0  # taken since the start
-        self.files: set[str] = set()
+        self.files: dict[str, bytes] = {}  # path -> content
         self._waiting: dict[int, Reply] = {}  # what it is answering right now
         self._script = _script(spec)
         self._ports = frozenset(p["containerPort"] for p in spec.get("ports") or () if "containerPort" in p)

@@ -27,9 +27,11 @@ from controlplane.node.runtime import (
     SandboxDone,
     StartDone,
     Usage,
+    Volumes,
 )
 from controlplane.node.simulated_probe import probe, run_command
 from controlplane.node.simulated_process import Process
+from controlplane.node.volumes import mounted
 
 SANDBOX_TIME = (0.1, 0.3)  # seconds, from and to: a network namespace and its plugin
 START_TIME = (0.05, 0.2)
@@ -59,6 +61,7 @@ class SimulatedRuntime:
         self._local: dict[str, Image] = {}
         self._pulls: list[tuple[str, PullDone]] = []  # one at a time, as the kubelet's serializeImagePulls
         self._sandboxes: dict[str, Sandbox] = {}
+        self._volumes: dict[str, Volumes] = {}  # by Pod
         self._processes: dict[str, Process] = {}
         self._by_pod: dict[str, list[Process]] = {}
         self._steady = SYSTEM  # (cores, bytes) of what does not change while it runs,
@@ -88,6 +91,7 @@ class SimulatedRuntime:
             self._unplug(sandbox)
         self._pulls.clear()
         self._sandboxes.clear()
+        self._volumes.clear()
         self._processes.clear()
         self._by_pod.clear()
         self._steady = SYSTEM
@@ -105,10 +109,10 @@ class SimulatedRuntime:
 
     # Sandboxes ------------------------------------------------------------------------------------------------------
 
-    def run_sandbox(self, pod: Obj, done: SandboxDone) -> None:
-        self.later(self.slowness * self._rng.uniform(*SANDBOX_TIME), self._run_sandbox, pod, done)
+    def run_sandbox(self, pod: Obj, volumes: Volumes, done: SandboxDone) -> None:
+        self.later(self.slowness * self._rng.uniform(*SANDBOX_TIME), self._run_sandbox, pod, volumes, done)
 
-    def _run_sandbox(self, pod: Obj, done: SandboxDone) -> None:
+    def _run_sandbox(self, pod: Obj, volumes: Volumes, done: SandboxDone) -> None:
         meta = pod["metadata"]
         known = self._sandboxes.get(meta["uid"])
         if known is not None:
@@ -127,6 +131,8 @@ class SimulatedRuntime:
             return
         sandbox = self._sandboxes[meta["uid"]] = Sandbox(f"{self._rng.getrandbits(256):064x}", meta["uid"], ip)
         self._by_pod.setdefault(meta["uid"], [])
+        if volumes:
+            self._volumes[meta["uid"]] = volumes
         if ip and self.network is not None:
             self.network.attach(ip, self.node, f"{meta['namespace']}/{meta['name']}", _PodEndpoint(self, meta["uid"]))
         done(sandbox)
@@ -134,6 +140,7 @@ class SimulatedRuntime:
     def stop_sandbox(self, pod_uid: str) -> None:
         for process in self._by_pod.get(pod_uid, ()):
             process.vanish()
+        self._volumes.pop(pod_uid, None)
         sandbox = self._sandboxes.pop(pod_uid, None)
         if sandbox is not None:
             self._unplug(sandbox)
@@ -204,6 +211,9 @@ class SimulatedRuntime:
             f"{self._rng.getrandbits(256):064x}", meta["uid"], spec["name"], attempt, name, image.id if image else ""
         )
         process = Process(self, container, self.table.get(name), spec, f"{meta['name']}")
+        volumes = self._volumes.get(meta["uid"])
+        if volumes:
+            process.files.update(mounted(spec, volumes))
         self._processes[container.id] = process
         self._by_pod.setdefault(meta["uid"], []).append(process)
         return container

@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 
+from controlplane.client.base import Obj
 from controlplane.clock import parse_time
+from controlplane.node.environment import environment
+from controlplane.node.runtime import Failure
 from tests.node.cluster import Node
 
 
@@ -316,6 +319,105 @@ def test_environment() -> None:
     node.api.store("configmaps", {**config, "data": {"a": "1"}}, "MODIFIED")
     node.run(12)
     assert node.phase() == "Running"
+
+
+def test_volumes_are_files_in_the_container() -> None:
+    node = Node()
+    node.api.create(
+        "configmaps", {"metadata": {"name": "cfg", "namespace": "default"}, "data": {"a": "apple\n", "b": "bread"}}
+    )
+    node.api.create("secrets", {"metadata": {"name": "key", "namespace": "default"}, "data": {"k": "c2VjcmV0"}})
+    volumes = [
+        {"name": "all", "configMap": {"name": "cfg"}},
+        {"name": "some", "configMap": {"name": "cfg", "items": [{"key": "b", "path": "deep/bread"}]}},
+        {
+            "name": "both",
+            "projected": {
+                "sources": [
+                    {"secret": {"name": "key"}},
+                    {"downwardAPI": {"items": [{"path": "name", "fieldRef": {"fieldPath": "metadata.name"}}]}},
+                ]
+            },
+        },
+        {"name": "maybe", "configMap": {"name": "nobody", "optional": True}},
+        {"name": "empty", "emptyDir": {}},
+    ]
+    mounts = [("all", "/all"), ("some", "/some"), ("both", "/both"), ("maybe", "/maybe"), ("empty", "/empty")]
+    node.add(
+        volumes=volumes,
+        container={
+            "volumeMounts": [
+                *({"name": name, "mountPath": path} for name, path in mounts),
+                {"name": "all", "mountPath": "/etc/one", "subPath": "a"},
+            ]
+        },
+    )
+    node.run(5)
+    files = {path: content.decode() for path, content in node.process().files.items()}
+    assert files == {
+        "/all/a": "apple\n",
+        "/all/b": "bread",
+        "/some/deep/bread": "bread",
+        "/both/k": "secret",
+        "/both/name": "p",
+        "/etc/one": "apple\n",
+    }
+
+
+def test_variables() -> None:
+    node = Node()
+    pod = {
+        "metadata": {"name": "p", "namespace": "default", "uid": "u", "labels": {"app": "web", "b": "2"}},
+        "spec": {"nodeName": "a", "containers": []},
+    }
+    node.api.create("configmaps", {"metadata": {"name": "cfg", "namespace": "default"}, "data": {"a": "1"}})
+    node.api.create("secrets", {"metadata": {"name": "key", "namespace": "default"}, "data": {"k": "c2VjcmV0"}})
+
+    def field(path: str) -> Obj:
+        return {"valueFrom": {"fieldRef": {"fieldPath": path}}}
+
+    limit = {"valueFrom": {"resourceFieldRef": {"resource": "limits.memory", "divisor": "1Mi"}}}
+    spec = {
+        "name": "c",
+        "resources": {"limits": {"memory": "1536Ki"}},
+        "envFrom": [
+            {"configMapRef": {"name": "cfg"}, "prefix": "CFG_"},
+            {"secretRef": {"name": "none", "optional": True}},
+        ],
+        "env": [
+            {"name": "PLAIN", "value": "x"},
+            {"name": "JOINED", "value": "$(PLAIN)-$(CFG_a)-$$(PLAIN)-$(WHO)"},
+            {"name": "SECRET", "valueFrom": {"secretKeyRef": {"name": "key", "key": "k"}}},
+            {"name": "MAYBE", "valueFrom": {"secretKeyRef": {"name": "key", "key": "z", "optional": True}}},
+            {"name": "NODE", **field("spec.nodeName")},
+            {"name": "IP", **field("status.podIP")},
+            {"name": "LABEL", **field("metadata.labels['app']")},
+            {"name": "LABELS", **field("metadata.labels")},
+            {"name": "LIMIT", **limit},
+        ],
+    }
+    assert environment(node.client, pod, spec, "10.1.1.1", "192.168.0.2") == {
+        "CFG_a": "1",
+        "PLAIN": "x",
+        "JOINED": "x-1-$(PLAIN)-$(WHO)",
+        "SECRET": "secret",
+        "NODE": "a",
+        "IP": "10.1.1.1",
+        "LABEL": "web",
+        "LABELS": 'app="web"\nb="2"',
+        "LIMIT": "2",
+    }
+    odd = environment(node.client, pod, {"name": "c", "env": [{"name": "X", **field("status.phase")}]}, "", "")
+    assert odd == Failure("CreateContainerConfigError", "unsupported fieldPath: status.phase")
+
+
+def test_a_volume_with_a_key_that_is_not_there() -> None:
+    node = Node()
+    node.api.create("configmaps", {"metadata": {"name": "cfg", "namespace": "default"}, "data": {}})
+    node.add(volumes=[{"name": "v", "configMap": {"name": "cfg", "items": [{"key": "k", "path": "k"}]}}])
+    node.run(5)
+    message = 'MountVolume.SetUp failed for volume "v" : configmap references non-existent config key: k'
+    assert f"FailedMount: {message}" in node.events()
 
 
 def test_a_volume_whose_config_map_is_missing() -> None:
