@@ -13,6 +13,7 @@ from controlplane.controllers.manager import ControllerManager, ReconcileError
 from controlplane.controllers.namespace import NamespaceController
 from controlplane.controllers.node_ipam import NodeIpamController
 from controlplane.controllers.node_lifecycle import NodeLifecycleController
+from controlplane.controllers.persistentvolume import PersistentVolumeController
 from controlplane.controllers.podgc import PodGCController
 from controlplane.controllers.replicaset import ReplicaSetController
 from controlplane.controllers.replication import ReplicationManager
@@ -38,6 +39,7 @@ DEFAULT_CONTROLLERS: list[type[Controller]] = [
     DisruptionController,
     StatefulSetController,
     CronJobController,
+    PersistentVolumeController,
     NodeIpamController,
     NodeLifecycleController,
     TaintEvictionController,
@@ -59,6 +61,7 @@ __all__ = [
     "NamespaceController",
     "NodeIpamController",
     "NodeLifecycleController",
+    "PersistentVolumeController",
     "PodGCController",
     "ReconcileError",
     "ReplicaSetController",

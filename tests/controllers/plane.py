@@ -36,7 +36,7 @@ class Plane:
         self.kubelets = StandInKubelets(self.loop, self.client, *nodes)
         self.kubelets.start()
         inner: Client = LocalClient(self.server, "system:kube-controller-manager")
-        self.controllers_client = wrap(self.loop, inner) if wrap is not None else inner
+        self.controllers_client: Any = wrap(self.loop, inner) if wrap is not None else inner
         self.errors: list[ReconcileError] = []
         self.classes = controllers
         self.manager = self.new_manager()

@@ -38,7 +38,7 @@ class Ordeal:
         plane.workload("DaemonSet", "agent", None)
         plane.job("sum", completions=3, parallelism=2)
         actions = [self._scale, self._roll, self._kill_pods, self._restart]
-        for _ in range(12):
+        for _ in range(8):
             plane.run(self.rng.random() * 10)
             self.rng.choice(actions)()
         for client in self.faulty:
