@@ -162,7 +162,7 @@ class Kubelet:
             worker.start()
         else:
             worker.event("Warning", *refusal)
-            worker.fail(refusal[0], f"Pod was rejected: {refusal[1]}", 0.0)
+            worker.reject(refusal[0], f"Pod was rejected: {refusal[1]}")
 
     def _clean_up(self) -> None:
         """Remove what is left of Pods that were deleted while the kubelet was down (upstream: HandlePodCleanups)."""

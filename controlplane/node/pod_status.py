@@ -87,6 +87,17 @@ def pod_status(facts: Facts, slots: Sequence[ContainerSlot], previous: Obj) -> O
     return status
 
 
+def rejected_status(pod: Obj, reason: str, message: str, now: float) -> Obj:
+    """The status of a Pod that the kubelet has not even tried to run."""
+    known = pod.get("status") or {}
+    status: Obj = {"phase": "Failed", "reason": reason, "message": message, "startTime": stamp(now)}
+    if pod["metadata"].get("generation"):
+        status["observedGeneration"] = pod["metadata"]["generation"]
+    status["conditions"] = list(known.get("conditions") or ())
+    status["qosClass"] = known.get("qosClass") or qos_class(pod)
+    return status
+
+
 # Containers ---------------------------------------------------------------------------------------------------------
 
 

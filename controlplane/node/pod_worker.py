@@ -15,7 +15,7 @@ from controlplane.node.container_slot import ContainerSlot
 from controlplane.node.container_start import RELIST, start_or_wait
 from controlplane.node.pod_adoption import adopt
 from controlplane.node.pod_resources import requests
-from controlplane.node.pod_status import Facts, initialized, pod_status
+from controlplane.node.pod_status import Facts, initialized, pod_status, rejected_status
 from controlplane.node.pod_termination import Termination
 from controlplane.node.probes import Prober, ProbeType
 from controlplane.node.runtime import Container, Failure, Obj, Sandbox, Volumes
@@ -54,6 +54,7 @@ class PodWorker:
         self.stored: Obj | None = None  # and what the API server made of it
         self.ending: Termination | None = None
         self.finished = False  # nothing runs any more and nothing ever will
+        self.settled = False  # is `status` the last word, whatever the containers look like?
         self.removed = False  # the Pod is gone from the API, before it had ended
         self.closed = False  # the kubelet has let go of this worker
         self.verdict: tuple[str, str] | None = None  # (reason, message) if the kubelet itself failed the Pod
@@ -82,10 +83,14 @@ class PodWorker:
             return
         old, self.pod = self.pod, pod
         meta, spec = pod["metadata"], pod["spec"]
+        if self.finished:
+            self.publish()
         if meta.get("deletionTimestamp"):
             self.terminate(float(meta.get("deletionGracePeriodSeconds") or 0))
-            return
         if self.finished:
+            return
+        if self.ending is not None:
+            self.publish()
             return
         if spec is not old["spec"] and spec != old["spec"]:
             self._new_spec(spec)
@@ -129,7 +134,8 @@ class PodWorker:
 
     def start_finished(self) -> None:
         """The Pod had ended before this kubelet started: only its logs are of interest, and its deletion."""
-        self.finished = True
+        self.finished = self.settled = True
+        self.sent = self.stored = self.status
         adopt(self)
         if self.pod["metadata"].get("deletionTimestamp"):
             self.kubelet.statuses.remove(self)
@@ -275,6 +281,12 @@ class PodWorker:
             self.ending = Termination(self, grace)
         self.publish()
 
+    def reject(self, reason: str, message: str) -> None:
+        """The kubelet does not take the Pod on; it stays in the API as Failed."""
+        self.finished = self.settled = True
+        self.status = rejected_status(self.pod, reason, message, self.kubelet.loop.now())
+        self.publish()
+
     def end(self) -> None:
         """Told by `Termination`: nothing runs any more."""
         self.finished = True
@@ -305,25 +317,25 @@ class PodWorker:
         """Bring the status in the API up to date, if it differs."""
         if self.closed or self.removed:
             return
-        kubelet = self.kubelet
-        self.status = pod_status(
-            Facts(
-                self.pod,
-                kubelet.address,
-                self.pod_ip,
-                self.sandbox is not None,
-                self.start_time,
-                self.finished,
-                kubelet.loop.now(),
-                self.verdict,
-                self.disruption,
-            ),
-            self.slots,
-            self.status,
-        )
+        if not self.settled:
+            self.status = pod_status(self._facts(), self.slots, self.status)
         in_api = self.mirror if self.static else self.pod
         if in_api is not None and (self.status != self.sent or in_api.get("status") != self.stored):
-            kubelet.statuses.write(self)
+            self.kubelet.statuses.write(self)
+
+    def _facts(self) -> Facts:
+        kubelet, sandbox = self.kubelet, self.sandbox
+        return Facts(
+            self.pod,
+            kubelet.address,
+            self.pod_ip,
+            sandbox is not None,
+            self.start_time,
+            self.finished,
+            kubelet.loop.now(),
+            self.verdict,
+            self.disruption,
+        )
 
     def written(self, stored: Obj, status: Obj) -> None:
         """The API server has taken `status`, and has made `stored` of the Pod."""

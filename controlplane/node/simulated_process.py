@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SIGKILL = 137
 MAX_LOG_LINES = 1000
+MESSAGE_LINES, MESSAGE_BYTES = 80, 2048  # of the log, for terminationMessagePolicy: FallbackToLogsOnError
 LOAD_WINDOW = 15.0  # seconds over which the CPU that requests take is averaged
 
 
@@ -47,6 +48,7 @@ class Process:
         self.files: dict[str, bytes] = {}  # path -> content
         self._waiting: dict[int, Reply] = {}  # what it is answering right now
         self._script = _script(spec)
+        self._tells_why = spec.get("terminationMessagePolicy") == "FallbackToLogsOnError"
         self._ports = frozenset(p["containerPort"] for p in spec.get("ports") or () if "containerPort" in p)
         limit = ((spec.get("resources") or {}).get("limits") or {}).get("memory")
         self._memory_limit = int(amount(limit)) if limit else 0
@@ -109,6 +111,8 @@ class Process:
         container.state, container.finished_at = "exited", self.runtime.loop.now()
         self.runtime.account(self, -1)
         container.exit_code = code if code >= 0 else 128 - code
+        if code and self._tells_why:
+            container.message = "".join(f"{line}\n" for _, line in self.log[-MESSAGE_LINES:])[-MESSAGE_BYTES:]
         container.reason = reason or ("Completed" if code == 0 else "Error")
         self._cleanup()
         self.runtime.later(0.0, self.runtime.exited, container)

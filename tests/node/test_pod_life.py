@@ -92,6 +92,19 @@ def test_restart_policies(policy: str, code: int, phase: str, restarts: bool) ->
         assert node.condition("Ready")["reason"] == ("PodCompleted" if code == 0 else "PodFailed")
 
 
+def test_a_container_may_say_why_it_ended() -> None:
+    node = Node()
+    node.add(
+        restartPolicy="Never",
+        container={
+            "terminationMessagePolicy": "FallbackToLogsOnError",
+            "command": ["sh", "-c", "echo no database; exit 4"],
+        },
+    )
+    node.run(5)
+    assert node.container()["state"]["terminated"]["message"] == "no database\n"
+
+
 def test_crash_loop_backs_off_from_10_seconds_to_5_minutes() -> None:
     node = Node()
     node.add(container={"command": ["sh", "-c", "sleep 1; exit 1"]})
@@ -262,8 +275,13 @@ def test_a_pod_that_does_not_fit_is_rejected() -> None:
     assert status["message"] == (
         "Pod was rejected: Node didn't have enough resource: cpu, requested: 600, used: 600, capacity: 1000"
     )
+    assert "containerStatuses" not in status
     node.api.delete_pod("one")
     node.run(10)
+    assert node.phase("two") == "Failed", "it is not tried again"
+    node.api.delete_pod("two")
+    node.run(1)
+    assert node.api.get("pods", "two") is None
     node.add("three", container=half)
     node.run(5)
     assert node.phase("three") == "Running"
@@ -292,6 +310,26 @@ def test_a_status_that_somebody_edited_is_put_right() -> None:
     node.api.store("pods", {**pod, "metadata": {**pod["metadata"]}, "status": wrong}, "MODIFIED")
     node.run(1)
     assert node.phase() == "Running" and node.pod()["status"]["podIP"] == "10.244.1.2"
+
+
+@pytest.mark.parametrize("policy", ["Always", "Never"])
+def test_somebody_else_writes_at_the_same_moment(policy: str) -> None:
+    """Every status write of the kubelet comes second: it looks again, and writes again."""
+    node = Node()
+    write = node.client.update_status
+
+    def second(obj: Obj) -> Obj:
+        there = node.pod()
+        labels = {"n": str(len(node.api.history))}
+        if len(node.api.history) % 3:
+            node.api.store("pods", {**there, "metadata": {**there["metadata"], "labels": labels}}, "MODIFIED")
+        return write(obj)
+
+    node.client.update_status = second  # type: ignore[method-assign]
+    node.add(restartPolicy=policy, container={} if policy == "Always" else {"command": ["sleep", "2"]})
+    node.run(30)
+    assert node.phase() == ("Running" if policy == "Always" else "Succeeded")
+    assert node.ready() == (policy == "Always") and node.pod()["metadata"]["labels"]
 
 
 def test_a_quiet_pod_costs_no_writes() -> None:
