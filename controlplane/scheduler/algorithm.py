@@ -212,10 +212,9 @@ class Algorithm:
         self.start = first
         if not picked:
             for first, after_last in spans:
-                for index in range(first, after_last):
-                    refusal = board.refusals[index]
+                for node, refusal in zip(nodes[first:after_last], board.refusals[first:after_last], strict=True):
                     if refusal is not None:
-                        statuses.setdefault(nodes[index].name, refusal)
+                        statuses.setdefault(node.name, refusal)
             return None
         if len(picked) == 1:
             return Placement(nodes[picked[0]].name, len(nodes) - left, 1)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from itertools import takewhile
 
 from controlplane.scheduler.cache import Cache
-from controlplane.scheduler.framework import CycleState
+from controlplane.scheduler.framework import MAX_SCORE, MIN_SCORE, CycleState
 from controlplane.scheduler.node_info import NodeInfo
 from controlplane.scheduler.pod_info import PodInfo
 from controlplane.scheduler.runtime import RUNNING_FILTER, Framework, check_scores, describe
@@ -77,7 +77,8 @@ class Board:
         for plugin, weight, _ in self.plain:
             framework.running = plugin.name
             score = plugin.score(state, pod, node)
-            check_scores(plugin, (score,), 1)
+            if type(score) is not int or not MIN_SCORE <= score <= MAX_SCORE:
+                check_scores(plugin, (score,), 1)
             total += score * weight
         for plugin, _, _ in self.to_normalize:
             framework.running = plugin.name

@@ -20,7 +20,7 @@ from controlplane.scheduler.status import Code, Status
 
 ANNOTATION = "scheduler.controlplane.example/decision"
 KEEP = 1000  # decisions
-MANY_NODES = 100  # beyond this many, decisions are kept only on request: writing them down takes longer than deciding
+MANY_NODES = 50  # beyond this many, decisions are kept only on request: writing them down takes longer than deciding
 
 
 class Scores(NamedTuple):

@@ -240,8 +240,9 @@ class Scheduler:
                 error.post_filter_message, nominated = str(problem), None
         item.plugins = tuple(error.plugins)
         help = f" Preemption makes room on {nominated.node}." if nominated and nominated.node else ""
-        self._conclude(decision, error.message + help)
-        self.reporter.refused(item, error.message, nominated)
+        message = error.message
+        self._conclude(decision, message + help)
+        self.reporter.refused(item, message, nominated)
 
     @staticmethod
     def _conclude(decision: Decision | None, message: str) -> None:

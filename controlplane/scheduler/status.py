@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
 
@@ -96,14 +97,10 @@ class FitError(Exception):
 
     def histogram(self) -> dict[str, int]:
         """How many nodes gave each reason."""
-        by_status: dict[int, int] = {}
-        known: dict[int, Status] = {}
-        for status in self.statuses.values():  # few distinct statuses over many nodes: count those first
-            by_status[id(status)] = by_status.get(id(status), 0) + 1
-            known[id(status)] = status
         counts: dict[str, int] = {}
-        for identity, count in by_status.items():
-            for reason in known[identity].reasons:
+        by_identity = {id(status): status for status in self.statuses.values()}  # few, over many nodes
+        for identity, count in Counter(map(id, self.statuses.values())).items():
+            for reason in by_identity[identity].reasons:
                 counts[reason] = counts.get(reason, 0) + count
         if self.absent is not None and len(self.statuses) < self.all_nodes:
             for reason in self.absent.reasons:

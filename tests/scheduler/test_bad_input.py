@@ -68,7 +68,7 @@ def _small_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_scores(plugin: type[Plugin], name: str, message: str, everything: bool) -> None:
-    nodes = [node(f"n{i}") for i in range(2 if everything else 101)]  # beyond 100 nodes, on columns
+    nodes = [node(f"n{i}") for i in range(2 if everything else 51)]  # beyond 50 nodes, on columns
     world = World(*nodes, plugins={"Mine": plugin}, config=ENABLED)
     world.place(pod(name, labels={"is": name}), pod("fine"))
     assert world.node_of("fine") and not world.node_of(name)

@@ -80,11 +80,12 @@ class DefaultPreemption(Plugin):
         self, state: CycleState, pod: PodInfo, error: FitError
     ) -> tuple[list[Candidate], dict[str, Status]]:
         """Nodes on which deleting Pods would help, and why it would not on the others that were tried."""
-        potential = []
-        for node in self.handle.cache.nodes:
-            status = error.status_of(node.name)
-            if status is not None and status.code == Code.UNSCHEDULABLE:
-                potential.append(node)
+        status_of = error.status_of
+        potential = [
+            node
+            for node in self.handle.cache.nodes
+            if (status := status_of(node.name)) is not None and status.code is Code.UNSCHEDULABLE
+        ]
         if not potential:
             return [], {}
         wanted = min(max(len(potential) * self._percentage // 100, self._absolute), len(potential))

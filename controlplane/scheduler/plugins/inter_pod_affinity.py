@@ -31,20 +31,24 @@ ANTI_AFFINITY = unschedulable("node(s) didn't match pod anti-affinity rules", pl
 EXISTING = unschedulable("node(s) didn't satisfy existing pods anti-affinity rules", plugin=NAME)
 KEPT = 256  # templates for which counts are kept
 
-Pair = tuple[str, str]  # topology key and value
-Numbers = dict[Pair, int]
+Numbers = dict[str, dict[str, int]]  # topology key -> domain -> how often
 
 
 def _count(numbers: Numbers, terms: Iterable[AffinityTerm], node: NodeInfo, delta: int) -> None:
     for term in terms:
-        value = node.labels.get(term.topology_key)
-        if value is not None:
-            pair = (term.topology_key, value)
-            left = numbers.get(pair, 0) + delta
-            if left:
-                numbers[pair] = left
-            else:
-                numbers.pop(pair, None)
+        domain = node.labels.get(term.topology_key)
+        if domain is None:
+            continue
+        domains = numbers.setdefault(term.topology_key, {})
+        domains[domain] = domains.get(domain, 0) + delta
+        if not domains[domain]:
+            del domains[domain]
+            if not domains:
+                del numbers[term.topology_key]
+
+
+def _copy(numbers: Numbers) -> Numbers:
+    return {key: dict(domains) for key, domains in numbers.items()}
 
 
 def _matches_all(terms: Sequence[AffinityTerm], pod: PodInfo, labels_of: NamespaceLabels) -> bool:
@@ -63,8 +67,8 @@ class Conflicts(Follower):
 
     def clone(self) -> Conflicts:
         copy = Conflicts(self.pod, self.labels_of)
-        copy.existing, copy.affinity = dict(self.existing), dict(self.affinity)
-        copy.anti_affinity = dict(self.anti_affinity)
+        copy.existing, copy.affinity = _copy(self.existing), _copy(self.affinity)
+        copy.anti_affinity = _copy(self.anti_affinity)
         return copy
 
     def rebuild(self, cache: Cache) -> None:
@@ -182,26 +186,29 @@ class InterPodAffinity(Plugin):
     def filter_nodes(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> list[Status | None]:
         kept: Conflicts = state[NAME]
         own = pod.template
-        near = [term.topology_key for term in own.required_affinity]
-        away = [term.topology_key for term in own.required_anti_affinity] if kept.anti_affinity else []
-        existing_keys = sorted({key for key, _ in kept.existing})
+        nowhere: dict[str, int] = {}
+        near = [(key, kept.affinity.get(key, nowhere)) for key in (term.topology_key for term in own.required_affinity)]
+        away = list(kept.anti_affinity.items())
+        existing = list(kept.existing.items())
+        # The first Pod of a group with affinity to itself may go anywhere that has the labels.
         first = (
             bool(near) and not kept.affinity and _matches_all(own.required_affinity, pod, self.handle.namespace_labels)
-        )  # of a group with affinity to itself
+        )
         found: list[Status | None] = []
         for node in nodes:
             labels = node.labels
             status = None
-            if near and not (
-                all(key in labels for key in near)
-                if first
-                else all((key, labels.get(key, "")) in kept.affinity and key in labels for key in near)
-            ):
-                status = NO_AFFINITY
-            elif any((key, labels.get(key)) in kept.anti_affinity for key in away):
-                status = ANTI_AFFINITY
-            elif any((key, labels.get(key)) in kept.existing for key in existing_keys):
-                status = EXISTING
+            for key, domains in near:
+                if labels.get(key) not in domains and not (first and key in labels):
+                    status = NO_AFFINITY
+            if status is None:
+                for key, domains in away:
+                    if labels.get(key) in domains:
+                        status = ANTI_AFFINITY
+            if status is None:
+                for key, domains in existing:
+                    if labels.get(key) in domains:
+                        status = EXISTING
             found.append(status)
         return found
 

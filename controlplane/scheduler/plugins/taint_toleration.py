@@ -27,6 +27,8 @@ class TaintToleration(Plugin):
         return REFUSED
 
     def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> int:
+        if not node.taints:
+            return 0
         soft = [
             toleration
             for toleration in pod.template.tolerations

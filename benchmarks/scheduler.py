@@ -1,0 +1,156 @@
+"""How many Pods a second the scheduler places, everything in this process: API server, store, client and scheduler.
+
+    python benchmarks/scheduler.py            # all cases
+    python benchmarks/scheduler.py --quick    # a tenth of the Pods, at most 1,000 nodes
+
+The cases and the figures asked for are those of upstream's scheduler_perf (test/integration/scheduler_perf): nodes of
+4 CPUs, 32 GiB and 110 Pods in three zones, Pods of 100m CPU and 500 MiB.  Only the time from the first cycle to the
+last binding counts; an event is written for every Pod.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from controlplane.apiserver.server import ApiServer
+from controlplane.client.local import LocalClient
+from controlplane.clock import Loop
+from controlplane.scheduler.scheduler import Scheduler
+
+Obj = dict[str, Any]
+ZONE, HOST = "topology.kubernetes.io/zone", "kubernetes.io/hostname"
+BLUE = {"matchLabels": {"color": "blue"}}
+
+
+def node(i: int) -> Obj:
+    room = {"cpu": "4", "memory": "32Gi", "pods": "110"}
+    labels = {HOST: f"node-{i}", ZONE: f"zone-{i % 3}"}
+    return {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {"name": f"node-{i}", "labels": labels},
+        "spec": {},
+        "status": {"capacity": room, "allocatable": room},
+    }
+
+
+def pod(name: str, cpu: str = "100m", **spec: Any) -> Obj:
+    container = {"name": "app", "image": "app:v1", "resources": {"requests": {"cpu": cpu, "memory": "500Mi"}}}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": {"color": "blue"}},
+        "spec": {"containers": [container], **spec},
+    }
+
+
+def spread(name: str, i: int, key: str = ZONE, hard: bool = True) -> Obj:
+    unless = "DoNotSchedule" if hard else "ScheduleAnyway"
+    constraint = {"maxSkew": 5, "topologyKey": key, "whenUnsatisfiable": unless, "labelSelector": BLUE}
+    return pod(name, topologySpreadConstraints=[constraint])
+
+
+def affine(name: str, side: str, key: str, preferred: bool = False) -> Obj:
+    term = {"topologyKey": key, "labelSelector": BLUE}
+    if preferred:
+        terms = {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "podAffinityTerm": term}]}
+        return pod(name, affinity={side: terms})
+    return pod(name, affinity={side: {"requiredDuringSchedulingIgnoredDuringExecution": [term]}})
+
+
+class Case(NamedTuple):
+    title: str
+    nodes: int
+    pods: int
+    make: Callable[[str, int], Obj]
+    asked: int = 0  # Pods a second
+    config: Obj | None = None
+    objects: tuple[Obj, ...] = ()
+
+
+def plain(name: str, i: int) -> Obj:
+    return pod(name)
+
+
+SERVICE = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "metadata": {"name": "blue"},
+    "spec": {"selector": {"color": "blue"}, "ports": [{"port": 80}]},
+}
+GROWTH = (100, 250, 500, 1000, 2500, 5000)
+CASES = [
+    *(Case("basic", nodes, min(10_000, nodes * 20), plain, 1000 if nodes == 5000 else 0) for nodes in GROWTH),
+    Case("basic, all nodes scored", 5000, 2000, plain, config={"percentageOfNodesToScore": 100}),
+    Case("every Pod different", 5000, 2000, lambda name, i: pod(name, f"{100 + i % 1000}m")),
+    Case("spread over zones", 5000, 5000, spread, 460),
+    Case("spread over zones, softly", 5000, 5000, lambda name, i: spread(name, i, hard=False)),
+    Case("spread by default, for a Service", 5000, 5000, plain, objects=(SERVICE,)),
+    Case("affinity to a zone", 5000, 2000, lambda name, i: affine(name, "podAffinity", ZONE), 60),
+    Case("anti-affinity, one on a node", 5000, 2000, lambda name, i: affine(name, "podAntiAffinity", HOST), 60),
+    Case("preferred affinity", 5000, 2000, lambda name, i: affine(name, "podAffinity", HOST, True), 60),
+    Case("too big for every node", 5000, 1000, lambda name, i: pod(name, "64")),
+]
+
+
+def run(case: Case) -> float:
+    """Pods a second."""
+    loop = Loop()
+    server = ApiServer(loop)
+    client = LocalClient(server)
+    scheduler = Scheduler(loop, LocalClient(server, "system:kube-scheduler"), config=case.config)
+    for i in range(case.nodes):
+        body = node(i)
+        client.create(body)
+        client.patch("nodes", body["metadata"]["name"], {"spec": {"taints": None}})
+        client.patch("nodes", body["metadata"]["name"], {"status": body["status"]}, subresource="status")
+    for obj in case.objects:
+        client.create(obj, "default")
+    scheduler.start()
+    loop.run_ready()
+    for i in range(case.pods):
+        client.create(case.make(f"pod-{i}", i), "default")
+    gc.collect()
+    begin = time.perf_counter()
+    loop.run_ready()
+    return case.pods / (time.perf_counter() - begin)
+
+
+def rows(cases: list[Case]) -> Iterator[tuple[Case, float]]:
+    for case in cases:
+        print(f"\r{case.title}, {case.nodes} nodes ...".ljust(60), end="", file=sys.stderr, flush=True)
+        yield case, run(case)
+    print("\r".ljust(61) + "\r", end="", file=sys.stderr)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a tenth of the Pods, at most 1,000 nodes")
+    parser.add_argument("--only", default="", help="cases whose title contains this")
+    args = parser.parse_args()
+    cases = [case for case in CASES if args.only in case.title]
+    if args.quick:
+        cases = [case._replace(pods=max(case.pods // 10, 100)) for case in cases if case.nodes <= 1000]
+    found = list(rows(cases))
+    print(f"{'case':34}{'nodes':>7}{'Pods':>8}{'Pods/s':>9}{'asked for':>11}")
+    for case, rate in found:
+        asked = f"{case.asked:,}" if case.asked else ""
+        print(f"{case.title:34}{case.nodes:>7,}{case.pods:>8,}{rate:>9,.0f}{asked:>11}")
+    growth = [(case.nodes, rate) for case, rate in found if case.title == "basic"]
+    if growth:
+        longest = max(rate for _, rate in growth)
+        print("\nPods a second as the cluster grows")
+        for nodes, rate in growth:
+            print(f"{nodes:>7,} nodes  {'█' * round(50 * rate / longest)} {rate:,.0f}")
+
+
+if __name__ == "__main__":
+    main()
