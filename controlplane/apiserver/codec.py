@@ -18,6 +18,7 @@ except ImportError:  # in a browser, say
     _orjson = None  # type: ignore[assignment]
 
 MAX_DEPTH = 200  # Go stops at 10,000, far beyond any object; Python's encoders stop earlier, so refuse at the door
+MOST_NODES = 400_000  # values in a YAML document that refers to parts of itself
 _SAME_DIGIT = bytes(
     ord("0") if chr(byte) in "0123456789" else ord("e") if byte == ord("E") else byte for byte in range(256)
 )
@@ -68,14 +69,17 @@ def decode_noting_duplicates(raw: bytes) -> Any:
 
 
 def decode_yaml(raw: bytes) -> Any:
-    """The value of a YAML document as JSON has it: keys are text, and no value is a date."""
+    """The value of a YAML document as JSON has it: keys are text, no value is a date, repeated keys are noted."""
     import yaml  # only those who write YAML wait for it
 
+    from controlplane.apiserver.yaml_reader import JsonLoader, go_message
+
     try:
-        text = raw.decode("utf-8")
-        value = yaml.load(text, _yaml_loader())
+        value = yaml.load(raw.decode("utf-8"), JsonLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as problem:
-        raise DecodeError(f"error converting YAML to JSON: yaml: {_yaml_message(problem)}") from None
+        raise DecodeError(f"error converting YAML to JSON: yaml: {go_message(problem)}") from None
+    if b"*" in raw:
+        _refuse_excessive_aliasing(value)
     return _checked(b"[" * (MAX_DEPTH + 1), value)
 
 
@@ -117,6 +121,18 @@ def _checked(raw: bytes, value: Any) -> Any:
     return value
 
 
+def _refuse_excessive_aliasing(value: Any) -> None:
+    """A few lines of YAML can stand for more than fits in memory, or for a value that has itself inside."""
+    todo, seen = [value], 0
+    while todo:
+        node = todo.pop()
+        seen += 1
+        if seen > MOST_NODES:
+            raise DecodeError("error converting YAML to JSON: yaml: document contains excessive aliasing")
+        if isinstance(node, (dict, list)):
+            todo += node.values() if isinstance(node, dict) else node
+
+
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     return value if len(value) == len(pairs) else DuplicateDict(pairs)
@@ -154,22 +170,3 @@ def _without_surrogates(value: Any) -> Any:
                 key = _without_surrogates(key)
             value[key] = item
     return value
-
-
-def _yaml_message(problem: Exception) -> str:
-    mark = getattr(problem, "problem_mark", None)
-    text = getattr(problem, "problem", None) or str(problem)
-    return f"line {mark.line + 1}: {text}" if mark is not None else text
-
-
-def _yaml_loader() -> Any:
-    """yaml's safe loader, made to read as sigs.k8s.io/yaml does: once, when first needed."""
-    global _loader
-    if _loader is None:
-        from controlplane.apiserver.yaml_reader import JsonLoader
-
-        _loader = JsonLoader
-    return _loader
-
-
-_loader: Any = None

@@ -148,7 +148,38 @@ def test_yaml_reads_as_json_would():
     assert codec.decode_yaml(text) == {"a": "2020-01-01", "1": True, "true": 1000.0, "b": 16, "c": None, "d": [1, "2"]}
 
 
-@pytest.mark.parametrize("text", [b"a: [", b"a: b: c", b"\x00", b"&a [*a]", b"!!python/object:os.system {}", b".inf"])
-def test_yaml_that_is_none_is_refused(text):
+def test_a_key_that_is_repeated_in_yaml_is_noted():
+    value = codec.decode_yaml(b"a: 1\nb: 2\na: 3\n")
+    assert value == {"a": 3, "b": 2}
+    assert isinstance(value, DuplicateDict) and value.duplicates == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"a: [", "did not find expected node content"),
+        (b"x: 1\na: [1, 2\nb: 1\n", "line 1: did not find expected ',' or ']'"),
+        (b"a: 1\nb: c: d\n", "line 2: mapping values are not allowed in this context"),
+        (b"a: 1\n- b\n", "line 1: did not find expected key"),
+        (b"a: *b", "unknown anchor 'b' referenced"),
+        (b"a:\n\t- b\n", "line 2: found character that cannot start any token"),
+        (b"\x00", "control characters are not allowed"),
+    ],
+)
+def test_what_is_no_yaml_is_told_in_gos_words(text, message):
+    with pytest.raises(DecodeError) as caught:
+        codec.decode_yaml(text)
+    assert str(caught.value) == f"error converting YAML to JSON: yaml: {message}"
+
+
+@pytest.mark.parametrize("text", [b"&a [*a]", b"!!python/object:os.system {}", b".inf", b"? [a]\n: b", b"\xff"])
+def test_yaml_that_json_cannot_say_is_refused(text):
     with pytest.raises(DecodeError):
         codec.decode_yaml(text)
+
+
+def test_a_few_lines_of_yaml_cannot_fill_the_memory():
+    lines = ["a0: &a0 [x]"] + [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
+    with pytest.raises(DecodeError, match="excessive aliasing"):
+        codec.decode_yaml("\n".join(lines).encode())
+    assert codec.decode_yaml(b"a: &a {b: 1}\nc: *a\n") == {"a": {"b": 1}, "c": {"b": 1}}
