@@ -40,11 +40,19 @@ def adopt(worker: PodWorker) -> None:
         elif status is not None:
             slot.current = _remembered(worker.uid, slot, status, worker.kubelet.loop.now())
         if slot.running:
-            worker.container_started(slot, quiet=True)
+            _watch(worker, slot, status or {})
         elif slot.current is not None:
             slot.ready = slot.kind == "init" and slot.current.exit_code == 0
     if worker.sandbox is None and not worker.finished and any(slot.current is not None for slot in worker.slots):
         worker.event("Normal", "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.")
+
+
+def _watch(worker: PodWorker, slot: ContainerSlot, status: Obj) -> None:
+    """Probe a container that ran on without the kubelet.  It was ready, and is until a probe says that it is not."""
+    assert slot.current is not None
+    known = status if status.get("containerID") == f"containerd://{slot.current.id}" else {}
+    started = "startupProbe" not in slot.spec or bool(known.get("started"))
+    worker.probe(slot, started, "readinessProbe" not in slot.spec or bool(known.get("ready")))
 
 
 def _remembered(uid: str, slot: ContainerSlot, status: Obj, now: float) -> Container | None:

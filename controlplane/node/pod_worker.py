@@ -202,18 +202,20 @@ class PodWorker:
             if slot.kind == "sidecar" and not slot.started and not through:
                 return
 
-    def container_started(self, slot: ContainerSlot, quiet: bool = False) -> None:
-        """Told by `ContainerStart`: the container runs.  `quiet` leaves the status to the caller."""
+    def container_started(self, slot: ContainerSlot) -> None:
+        """Told by `ContainerStart`: the container runs."""
+        self.probe(slot, "startupProbe" not in slot.spec, "readinessProbe" not in slot.spec)
+        self.sync()
+        self.publish()
+
+    def probe(self, slot: ContainerSlot, started: bool, ready: bool) -> None:
+        """Start the probes of a container that runs; until they say otherwise it is `started` and `ready`."""
         spec, container = slot.spec, slot.current
         assert container is not None
-        slot.started = "startupProbe" not in spec
-        slot.ready = slot.started and "readinessProbe" not in spec
+        slot.started, slot.ready = started, started and ready
         if "startupProbe" in spec or "livenessProbe" in spec or "readinessProbe" in spec:
             slot.prober = Prober(self.kubelet.loop, slot, container, self, self.kubelet.runtime.probe, self.since)
             slot.prober.start()
-        if not quiet:
-            self.sync()
-            self.publish()
 
     # What happens to containers -------------------------------------------------------------------------------------
 

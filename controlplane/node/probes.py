@@ -58,7 +58,7 @@ class Prober:
         """The container runs."""
         for worker in self._workers:
             worker.schedule()
-        if "startupProbe" not in self.slot.spec:
+        if self.slot.started:
             self.container_started()
 
     def container_started(self) -> None:
@@ -112,7 +112,7 @@ class _Worker:
         self.execute = execute
         self.phase = phase
         self.spec: Obj = _with_port(slot.spec[FIELDS[type]], slot.spec)
-        self.state: bool | None = {"startup": None, "liveness": True, "readiness": False}[type]
+        self.state: bool | None = {"startup": None, "liveness": True, "readiness": slot.ready}[type]
         self.stopped = False
         self._last: bool | None = None
         self._run = 0  # how many times in a row the result was `_last`

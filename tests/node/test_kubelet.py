@@ -90,6 +90,24 @@ def test_containers_survive_a_restart_of_the_kubelet() -> None:
     assert node.phase("ends") == "Succeeded", "it ended while nobody looked"
 
 
+def test_a_pod_stays_ready_while_the_kubelet_restarts() -> None:
+    node = Node()
+    probe = {"httpGet": {"path": "/", "port": 80}, "periodSeconds": 2}
+    node.add(container={"startupProbe": probe, "readinessProbe": probe, "livenessProbe": probe})
+    node.run(10)
+    seen: list[bool] = []
+    node.client.watch("pods", lambda type, pod: seen.append(node.ready()))
+    node.kubelet.stop()
+    node.kubelet.start()
+    node.run(10)
+    assert node.ready() and all(seen) and node.container()["restartCount"] == 0
+    node.kubelet.stop()
+    node.process().status = 500
+    node.kubelet.start()
+    node.run(5)
+    assert not node.ready()
+
+
 def test_a_partition_changes_nothing_on_the_node_and_is_made_good_afterwards() -> None:
     node = Node()
     node.add()
