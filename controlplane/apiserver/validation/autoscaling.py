@@ -81,8 +81,10 @@ def _metric(metric: Obj, path: str) -> Errors:
     present = [k for k in ("object", "external", "pods", "resource", "containerResource") if metric.get(k) is not None]
     if present:
         errors += _source(present[0], metric[present[0]], f"{path}.{present[0]}")
-    expected = _SOURCES.get(kind, kind[:1].lower() + kind[1:])
-    if expected not in present:
+    expected = _SOURCES.get(kind)
+    if expected is None:  # said twice by upstream too
+        errors.append(fields.not_supported(f"{path}.type", kind, sorted(_SOURCES)))
+    elif expected not in present:
         errors.append(fields.required(f"{path}.{expected}", "must populate information for the given metric source"))
     if len(present) != 1:
         errors += [

@@ -76,17 +76,29 @@ def _cron_spec(spec: Obj, before: Obj | None) -> Errors:
 
 
 def _zone(zone: str | None, path: str) -> Errors:
-    """*Note*: whether there is such a zone is not looked at here, only whether it can be one."""
     if zone is None:
         return []
     if not zone:
         return [fields.invalid(path, zone, "timeZone must be nil or non-empty string")]
     if any(p in (".", "..") or p.startswith("-") or not _time_zone(p) for p in zone.split("/")):
         return [fields.invalid(path, zone, f"unknown time zone {zone}")]
+    errors: Errors = []
     if zone.lower() == "local":
-        return [
+        errors.append(
             fields.invalid(
                 path, zone, "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones"
             )
-        ]
-    return []
+        )
+    if zone not in ("Local", "UTC") and not _known(zone):
+        errors.append(fields.invalid(path, zone, f"unknown time zone {zone}"))
+    return errors
+
+
+def _known(zone: str) -> bool:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # only who names a zone needs the tables
+
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True

@@ -1,26 +1,38 @@
 """CustomResourceDefinitions (kubernetes: apiextensions-apiserver pkg/apis/apiextensions/validation).
 
-*Note*: of the schema, its structure is looked at (every part has a type, lists their items); rules in CEL, defaults
-that do not fit and the cost of it all are left out here.
+Upstream checks another form of them: what is the same in all versions stands above the versions there, and that is what
+the paths in its messages say.
+
+*Note*: a CA bundle is not looked at.
 """
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from controlplane.apiserver import fields
-from controlplane.apiserver.fields import FieldError
+from controlplane.apiserver.fields import FieldError, Raw, go_json
 from controlplane.apiserver.validation import text
 from controlplane.apiserver.validation.meta import immutable
+from controlplane.apiserver.validation.schemas import schema_errors
+from controlplane.apiserver.validation.semantics import same
 
 Obj = dict[str, Any]
 Errors = list[FieldError]
 
 _COLUMN_TYPES = ("boolean", "date", "integer", "number", "string")
 _COLUMN_FORMATS = ("byte", "date", "date-time", "double", "float", "int32", "int64", "password")
-_SCHEMA_TYPES = ("array", "boolean", "integer", "number", "object", "string")
 _MIXED = "may have mixed case, but should otherwise match: "
-_PRESERVE, _INT_OR_STRING = "x-kubernetes-preserve-unknown-fields", "x-kubernetes-int-or-string"
+_SHARED = {
+    "schema": "validation",
+    "subresources": "subresources",
+    "additionalPrinterColumns": "additionalPrinterColumns",
+    "selectableFields": "selectableFields",
+}
+_APPROVED = "api-approved.kubernetes.io"
+_ENHANCEMENT = "see https://github.com/kubernetes/enhancements/pull/1111"
+_MAX_SELECTABLE = 8
 
 
 def definition(obj: Obj) -> Errors:
@@ -30,7 +42,7 @@ def definition(obj: Obj) -> Errors:
     if (name := obj["metadata"].get("name", "")) != required_name and name:
         errors.append(fields.invalid("metadata.name", name, 'must be spec.names.plural+"."+spec.group'))
     errors += _spec(spec) + _names(status.get("acceptedNames") or {}, "status.acceptedNames")
-    return errors + _stored(spec, status)
+    return errors + _stored(spec, status) + _approval(obj, None) + _preserves(spec)
 
 
 def definition_update(new: Obj, old: Obj) -> Errors:
@@ -39,20 +51,15 @@ def definition_update(new: Obj, old: Obj) -> Errors:
     errors: Errors = []
     if spec is not before:
         errors += _spec(spec)
+        names, names_before = spec.get("names") or {}, before.get("names") or {}
         if _established(old):
             errors += immutable(spec.get("scope", ""), before.get("scope", ""), "spec.scope")
-            errors += immutable(
-                (spec.get("names") or {}).get("kind", ""),
-                (before.get("names") or {}).get("kind", ""),
-                "spec.names.kind",
-            )
+            errors += immutable(names.get("kind", ""), names_before.get("kind", ""), "spec.names.kind")
         errors += immutable(spec.get("group", ""), before.get("group", ""), "spec.group")
-        errors += immutable(
-            (spec.get("names") or {}).get("plural", ""),
-            (before.get("names") or {}).get("plural", ""),
-            "spec.names.plural",
-        )
-    return errors + _names(status.get("acceptedNames") or {}, "status.acceptedNames") + _stored(spec, status)
+        errors += immutable(names.get("plural", ""), names_before.get("plural", ""), "spec.names.plural")
+    errors += _names(status.get("acceptedNames") or {}, "status.acceptedNames") + _stored(spec, status)
+    errors += _approval(new, old)
+    return errors if before.get("preserveUnknownFields") else errors + _preserves(spec)
 
 
 def definition_status_update(new: Obj, old: Obj) -> Errors:
@@ -64,6 +71,42 @@ def _established(obj: Obj) -> bool:
         c.get("type") == "Established" and c.get("status") == "True"
         for c in (obj.get("status") or {}).get("conditions") or ()
     )
+
+
+def _approval(obj: Obj, old: Obj | None) -> Errors:
+    """Groups of Kubernetes itself need somebody's word."""
+    group = f".{(obj.get('spec') or {}).get('group', '')}"
+    if not group.endswith((".k8s.io", ".kubernetes.io")):
+        return []
+    state, said = _approval_state(obj)
+    if state in ("approved", "bypassed") or (old is not None and _approval_state(old)[0] == state):
+        return []
+    at, told = f"metadata.annotations[{_APPROVED}]", f'protected groups must have approval annotation "{_APPROVED}"'
+    if state == "missing":
+        return [fields.required(at, f"{told}, {_ENHANCEMENT}")]
+    return [
+        fields.invalid(at, said, f'{told} with either a URL or a reason starting with "unapproved", {_ENHANCEMENT}')
+    ]
+
+
+def _approval_state(obj: Obj) -> tuple[str, str]:
+    said = (obj["metadata"].get("annotations") or {}).get(_APPROVED, "")
+    if not said:
+        return "missing", said
+    if said.startswith("unapproved"):
+        return "bypassed", said
+    try:
+        url = urlsplit(said)
+    except ValueError:
+        return "invalid", said
+    return "approved" if url.scheme and url.netloc else "invalid", said
+
+
+def _preserves(spec: Obj) -> Errors:
+    if not spec.get("preserveUnknownFields"):
+        return []
+    told = "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead"
+    return [fields.invalid("spec.preserveUnknownFields", True, told)]
 
 
 def _stored(spec: Obj, status: Obj) -> Errors:
@@ -93,8 +136,44 @@ def _stored(spec: Obj, status: Obj) -> Errors:
     ]
 
 
+def _one_of(value: str, accepted: tuple[str, ...], path: str) -> Errors:
+    if value in accepted:
+        return []
+    return [fields.not_supported(path, value, accepted) if value else fields.required(path)]
+
+
+def _lifted(spec: Obj) -> tuple[Obj, list[Obj]]:
+    """What all versions have in common, and the versions without that."""
+    versions: list[Obj] = spec.get("versions") or []
+    shared: Obj = {}
+    for key, above in _SHARED.items():
+        values = [v.get(key) for v in versions]
+        if values and all(same(v, values[0]) for v in values):
+            if values[0] is not None:
+                shared[above] = values[0]
+            versions = [{k: v for k, v in version.items() if k != key} for version in versions]
+    return shared, versions
+
+
+def _show_versions(versions: list[Obj]) -> Raw:
+    """As in upstream's other form; *note*: what one version alone has is shown as it came."""
+    shown = []
+    for v in versions:
+        named = {
+            "Name": v.get("name", ""),
+            "Served": bool(v.get("served")),
+            "Storage": bool(v.get("storage")),
+            "Deprecated": bool(v.get("deprecated")),
+            "DeprecationWarning": v.get("deprecationWarning"),
+        }
+        named |= {key[:1].upper() + key[1:]: v.get(key) for key in _SHARED}
+        shown.append("{" + ",".join(f"{go_json(k)}:{go_json(value)}" for k, value in named.items()) + "}")
+    return Raw("[" + ",".join(shown) + "]" if versions else "null")
+
+
 def _spec(spec: Obj) -> Errors:
-    group, versions, names = spec.get("group", ""), spec.get("versions") or [], spec.get("names") or {}
+    group, names = spec.get("group", ""), spec.get("names") or {}
+    shared, versions = _lifted(spec)
     errors: Errors = []
     if not group:
         errors.append(fields.required("spec.group"))
@@ -102,62 +181,125 @@ def _spec(spec: Obj) -> Errors:
         errors.append(fields.invalid("spec.group", group, ",".join(wrong)))
     elif "." not in group:
         errors.append(fields.invalid("spec.group", group, "should be a domain with at least one dot"))
-    scope, scopes = spec.get("scope", ""), ("Cluster", "Namespaced")
-    if scope not in scopes:
-        errors.append(fields.not_supported("spec.scope", scope, scopes) if scope else fields.required("spec.scope"))
+    errors += _one_of(spec.get("scope", ""), ("Cluster", "Namespaced"), "spec.scope")
     errors += [
-        fields.required(f"spec.versions[{i}].schema.openAPIV3Schema", "schemas are required")
-        for i, v in enumerate(versions)
+        fields.required(f"spec.versions[{i}].schema.openAPIV3Schema")
+        for i, v in enumerate(spec.get("versions") or ())
         if (v.get("schema") or {}).get("openAPIV3Schema") is None
     ]
-    if spec.get("preserveUnknownFields"):
-        errors.append(
-            fields.invalid(
-                "spec.preserveUnknownFields",
-                True,
-                "cannot set to true, set "
-                "x-kubernetes-preserve-unknown-fields to true in "
-                "spec.versions[*].schema instead",
-            )
-        )
     for i, version in enumerate(versions):
         if wrong := text.dns1035_label(version.get("name", "")):
             errors.append(fields.invalid(f"spec.versions[{i}].name", version.get("name", ""), ",".join(wrong)))
-        errors += _version(version, f"spec.versions[{i}]")
+        at = f"spec.versions[{i}]"
+        errors += _deprecation(version, f"{at}.deprecationWarning")
+        errors += _parts(version, "schema", at, _has_status(shared) or _has_status(version))
     if len({v.get("name") for v in versions}) != len(versions):
-        errors.append(fields.invalid("spec.versions", versions, "must contain unique version names"))
+        errors.append(fields.invalid("spec.versions", _show_versions(versions), "must contain unique version names"))
     if sum(1 for v in versions if v.get("storage")) != 1:
-        errors.append(
-            fields.invalid(
-                "spec.versions", spec.get("versions"), "must have exactly one version marked as storage version"
-            )
-        )
+        told = "must have exactly one version marked as storage version"
+        errors.append(fields.invalid("spec.versions", _show_versions(versions), told))
+    if versions and (wrong := text.dns1035_label(versions[0].get("name", ""))):
+        errors.append(fields.invalid("spec.version", versions[0].get("name", ""), ",".join(wrong)))
     errors += [
         fields.required(f"spec.names.{k}") for k in ("plural", "singular", "kind", "listKind") if not names.get(k)
     ]
-    return errors + _names(names, "spec.names") + _conversion(spec.get("conversion"))
+    errors += _names(names, "spec.names")
+    errors += _parts(shared, "validation", "spec", any(_has_status(v) for v in (shared, *versions)))
+    conversion = spec.get("conversion")
+    if conversion is not None and conversion.get("strategy") != "None" and spec.get("preserveUnknownFields"):
+        told = "must be None if spec.preserveUnknownFields is true"
+        errors.append(fields.invalid("spec.conversion.strategy", conversion.get("strategy", ""), told))
+    return errors + _conversion(conversion)
+
+
+def _has_status(of: Obj) -> bool:
+    return (of.get("subresources") or {}).get("status") is not None
+
+
+def _parts(of: Obj, key: str, path: str, has_status: bool) -> Errors:
+    """The schema and what goes with it, of a version or of all."""
+    errors: Errors = []
+    schema = (of.get(key) or {}).get("openAPIV3Schema")
+    if schema is not None:
+        errors += schema_errors(schema, f"{path}.{key}.openAPIV3Schema", has_status)
+    if (scale := (of.get("subresources") or {}).get("scale")) is not None:
+        errors += _scale(scale, f"{path}.subresources.scale")
+    for i, column in enumerate(of.get("additionalPrinterColumns") or ()):
+        errors += _column(column, f"{path}.additionalPrinterColumns[{i}]")
+    return errors + _selectable(of.get("selectableFields") or (), schema, f"{path}.selectableFields")
 
 
 def _conversion(conversion: Obj | None) -> Errors:
     if conversion is None:
         return []
-    strategy, strategies, at = conversion.get("strategy", ""), ("None", "Webhook"), "spec.conversion"
-    if strategy not in strategies:
-        where = f"{at}.strategy"
-        return [fields.not_supported(where, strategy, strategies) if strategy else fields.required(where)]
+    strategy, at = conversion.get("strategy", ""), "spec.conversion"
+    errors = _one_of(strategy, ("None", "Webhook"), f"{at}.strategy")
     webhook = conversion.get("webhook") or {}
-    if strategy == "None":
-        if not webhook:
-            return []
-        return [fields.forbidden(f"{at}.webhookClientConfig", "should not be set when strategy is not set to Webhook")]
-    errors: Errors = []
-    client = webhook.get("clientConfig")
+    client, reviews = webhook.get("clientConfig"), webhook.get("conversionReviewVersions") or []
+    if strategy != "Webhook":
+        told = "should not be set when strategy is not set to Webhook"
+        if client is not None:
+            errors.append(fields.forbidden(f"{at}.webhookClientConfig", told))
+        if reviews:
+            errors.append(fields.forbidden(f"{at}.conversionReviewVersions", told))
+        return errors
     if client is None:
         errors.append(fields.required(f"{at}.webhookClientConfig", "required when strategy is set to Webhook"))
-    elif ("url" in client) == ("service" in client):
-        errors.append(fields.required(f"{at}.webhookClientConfig", "exactly one of url or service is required"))
-    if not webhook.get("conversionReviewVersions"):
-        errors.append(fields.required(f"{at}.conversionReviewVersions"))
+    else:
+        errors += _client(client, f"{at}.webhookClientConfig")
+    return errors + _reviews(reviews, f"{at}.conversionReviewVersions")
+
+
+def _client(client: Obj, path: str) -> Errors:
+    url, service = client.get("url"), client.get("service")
+    if (url is None) == (service is None):
+        return [fields.required(path, "exactly one of url or service is required")]
+    if url is not None:
+        return _url(url, f"{path}.url")
+    assert service is not None
+    errors: Errors = []
+    if not service.get("namespace"):  # upstream mixes the two up
+        errors.append(fields.required(f"{path}.service.name"))
+    if not service.get("name"):
+        errors.append(fields.required(f"{path}.service.namespace"))
+    if not 1 <= (port := service.get("port", 443)) <= 65535:
+        told = "port is not valid: must be between 1 and 65535, inclusive"
+        errors.append(fields.invalid(f"{path}.service.port", port, told))
+    return errors
+
+
+def _url(url: str, path: str) -> Errors:
+    form = "; desired format: https://host[/path]"
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        return [fields.required(path, f"url must be a valid URL: {error}{form}")]
+    errors: Errors = []
+    if parts.scheme != "https":
+        errors.append(fields.invalid(path, parts.scheme, "'https' is the only allowed URL scheme" + form))
+    user, _, host = parts.netloc.rpartition("@")
+    if not host:
+        errors.append(fields.invalid(path, "", "host must be specified" + form))
+    if user:
+        errors.append(fields.invalid(path, user, "user information is not permitted in the URL"))
+    if parts.fragment:
+        errors.append(fields.invalid(path, parts.fragment, "fragments are not permitted in the URL"))
+    if parts.query:
+        errors.append(fields.invalid(path, parts.query, "query parameters are not permitted in the URL"))
+    return errors
+
+
+def _reviews(versions: list[str], path: str) -> Errors:
+    if not versions:
+        return [fields.required(path)]
+    errors: Errors = []
+    for i, version in enumerate(versions):
+        if version in versions[:i]:
+            errors.append(fields.invalid(f"{path}[{i}]", version, "duplicate version"))
+            continue
+        errors += [fields.invalid(f"{path}[{i}]", version, m) for m in text.dns1035_label(version)]
+    if not {"v1", "v1beta1"} & set(versions):
+        errors.append(fields.invalid(path, versions, "must include at least one of v1, v1beta1"))
     return errors
 
 
@@ -180,25 +322,22 @@ def _names(names: Obj, path: str) -> Errors:
     return errors
 
 
-def _version(version: Obj, path: str) -> Errors:
-    errors: Errors = []
+def _deprecation(version: Obj, path: str) -> Errors:
     warning = version.get("deprecationWarning")
-    if warning is not None:
-        if not version.get("deprecated"):
-            errors.append(
-                fields.invalid(f"{path}.deprecationWarning", warning, "can only be set for deprecated versions")
-            )
-        elif not warning:
-            errors.append(fields.invalid(f"{path}.deprecationWarning", warning, "must not be an empty string"))
-        elif len(warning) > 256:
-            errors.append(fields.invalid(f"{path}.deprecationWarning", warning, "must be <= 256 characters long"))
-    schema = (version.get("schema") or {}).get("openAPIV3Schema")
-    if schema is not None:
-        errors += _root(schema, f"{path}.schema.openAPIV3Schema")
-    if (scale := (version.get("subresources") or {}).get("scale")) is not None:
-        errors += _scale(scale, f"{path}.subresources.scale")
-    for i, column in enumerate(version.get("additionalPrinterColumns") or ()):
-        errors += _column(column, f"{path}.additionalPrinterColumns[{i}]")
+    if warning is None:
+        return []
+    if not version.get("deprecated"):
+        return [fields.invalid(path, warning, "can only be set for deprecated versions")]
+    errors: Errors = []
+    if len(warning.encode()) > 256:
+        errors.append(fields.invalid(path, warning, "must be <= 256 characters long"))
+    if not warning:
+        errors.append(fields.invalid(path, warning, "must not be an empty string"))
+    found = next((i for i, c in enumerate(warning) if not c.isprintable()), None)
+    if found is not None:
+        at = len(warning[:found].encode())
+        told = f"must only contain printable UTF-8 characters; non-printable character found at index {at}"
+        errors.append(fields.invalid(path, warning, told))
     return errors
 
 
@@ -208,9 +347,21 @@ def _scale(scale: Obj, path: str) -> Errors:
         value = scale.get(key, "")
         if not value:
             errors.append(fields.required(f"{path}.{key}"))
+        elif simple := _simple_path(value, f"{path}.{key}"):
+            errors += simple
         elif not value.startswith(root):
             errors.append(fields.invalid(f"{path}.{key}", value, f"should be a json path under {root[:-1]}"))
+    if selector := scale.get("labelSelectorPath"):
+        at = f"{path}.labelSelectorPath"
+        if simple := _simple_path(selector, at):
+            errors += simple
+        elif not selector.startswith((".spec.", ".status.")):
+            errors.append(fields.invalid(at, selector, "should be a json path under either .spec or .status"))
     return errors
+
+
+def _simple_path(value: str, path: str) -> Errors:
+    return [] if value.startswith(".") else [fields.invalid(path, value, "must be a simple json path starting with .")]
 
 
 def _column(column: Obj, path: str) -> Errors:
@@ -221,51 +372,36 @@ def _column(column: Obj, path: str) -> Errors:
         errors.append(fields.invalid(f"{path}.type", kind, types) if kind else fields.required(f"{path}.type", types))
     if shape and shape not in _COLUMN_FORMATS:
         errors.append(fields.invalid(f"{path}.format", shape, "must be one of " + ",".join(_COLUMN_FORMATS)))
-    if not column.get("jsonPath"):
-        errors.append(fields.required(f"{path}.JSONPath"))
-    return errors
+    if not (found := column.get("jsonPath")):
+        return [*errors, fields.required(f"{path}.JSONPath")]
+    return errors + _simple_path(found, f"{path}.JSONPath")
 
 
-def _root(schema: Obj, path: str) -> Errors:
-    if schema.get("nullable"):
-        return [fields.forbidden(f"{path}.nullable", "nullable cannot be true at the root")]
-    kind = schema.get("type", "")
-    if not kind:
-        return [fields.required(f"{path}.type", "must not be empty at the root"), *_structural(schema, path, "")]
-    if kind != "object":
-        return [fields.invalid(f"{path}.type", kind, "must be object at the root")]
-    return _structural(schema, path, "")
-
-
-def _structural(schema: Obj, path: str, place: str) -> Errors:
-    """`place` says where the schema stands, for what is said when it has no type; "" for the root."""
+def _selectable(selectable: Any, schema: Obj | None, path: str) -> Errors:
     errors: Errors = []
-    kind = schema.get("type", "")
-    if not kind and place and not schema.get(_PRESERVE) and not schema.get(_INT_OR_STRING):
-        errors.append(fields.required(f"{path}.type", f"must not be empty for specified {place}"))
-    if kind and kind not in _SCHEMA_TYPES:
-        errors.append(fields.not_supported(f"{path}.type", kind, _SCHEMA_TYPES))
-    if schema.get(_INT_OR_STRING) and kind:
-        errors.append(fields.invalid(f"{path}.type", kind, f"must be empty if {_INT_OR_STRING} is true"))
-    if schema.get("uniqueItems"):
-        errors.append(
-            fields.forbidden(
-                f"{path}.uniqueItems",
-                "uniqueItems cannot be set to true since the runtime complexity becomes quadratic",
+    seen: set[str] = set()
+    for i, field in enumerate(selectable):
+        found, at = field.get("jsonPath", ""), f"{path}[{i}].jsonPath"
+        if not found:
+            errors.append(fields.required(at))
+            continue
+        part: Obj | None = schema or {}
+        for name in found[1:].split("."):
+            part = ((part or {}).get("properties") or {}).get(name)
+        if not found.startswith(".") or part is None:
+            errors.append(fields.invalid(at, found, "is an invalid path: does not refer to a valid field"))
+            continue
+        if found.startswith(".metadata"):
+            errors.append(fields.invalid(at, found, "must not point to fields in metadata"))
+        if part.get("type") not in ("string", "boolean", "integer"):
+            told = (
+                "must point to a field of type string, boolean or integer. "
+                "Enum string fields and strings with formats are allowed."
             )
-        )
-    more, properties = schema.get("additionalProperties"), schema.get("properties") or {}
-    if properties and (isinstance(more, dict) or more is False):
-        errors.append(
-            fields.forbidden(f"{path}.additionalProperties", "additionalProperties and properties are mutual exclusive")
-        )
-    if kind == "array" and not isinstance(schema.get("items"), dict):
-        errors.append(fields.required(f"{path}.items", "must be specified"))
-    if isinstance(schema.get("items"), dict):
-        errors += _structural(schema["items"], f"{path}.items", "array items")
-    if isinstance(more, dict):
-        errors += _structural(more, f"{path}.additionalProperties", "object fields")
-    for name in sorted(properties):
-        if isinstance(properties[name], dict):
-            errors += _structural(properties[name], f"{path}.properties[{name}]", "object fields")
+            errors.append(fields.invalid(at, found, told))
+        if found in seen:
+            errors.append(fields.duplicate(at, found))
+        seen.add(found)
+    if len(seen) > _MAX_SELECTABLE:
+        errors.append(fields.too_many(path, len(seen), _MAX_SELECTABLE))
     return errors

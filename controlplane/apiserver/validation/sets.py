@@ -162,14 +162,9 @@ def daemon_set(obj: Obj) -> Errors:
     errors: Errors = []
     selector = spec.get("selector")
     errors += meta.label_selector(selector, "spec.selector")
-    labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels")
-    if selector is not None and not broken_selector(spec, "selector") and not meta.matches(selector, labels or {}):
-        errors.append(
-            fields.invalid("spec.template.metadata.labels", labels, "`selector` does not match template `labels`")
-        )
-    if selector is None:
-        errors.append(fields.required("spec.selector"))
-    elif meta.empty_selector(selector):
+    if not broken_selector(spec, "selector"):
+        errors += template_labels(spec, "spec.template")
+    if selector is not None and meta.empty_selector(selector):
         errors.append(
             fields.invalid("spec.selector", meta.show_selector(selector), "empty selector is invalid for daemonset")
         )

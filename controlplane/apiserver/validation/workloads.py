@@ -38,12 +38,12 @@ def required_selector(spec: Obj, path: str, empty: str) -> Errors:
 
 
 def template_labels(spec: Obj, path: str) -> Errors:
-    """Whether the selector, if it can be read, selects what the template makes."""
+    """Whether the selector, if it can be read, selects what the template makes; none selects nothing."""
     selector = spec.get("selector")
     labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels")
-    if not meta.empty_selector(selector) and not meta.matches(selector or {}, labels or {}):
-        return [fields.invalid(f"{path}.metadata.labels", labels, NO_MATCH)]
-    return []
+    if selector is not None and meta.matches(selector, labels or {}):
+        return []
+    return [fields.invalid(f"{path}.metadata.labels", labels, NO_MATCH)]
 
 
 def broken_selector(spec: Obj, path: str) -> bool:
