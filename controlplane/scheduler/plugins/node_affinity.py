@@ -8,6 +8,7 @@ from controlplane.client.base import Obj
 from controlplane.labels import Requirement
 from controlplane.scheduler.events import NODE_ADD, NODE_LABEL, EventHint
 from controlplane.scheduler.framework import CycleState, Plugin, default_normalize
+from controlplane.scheduler.handle import Handle
 from controlplane.scheduler.node_info import NodeInfo
 from controlplane.scheduler.pod_info import PodInfo, Template
 from controlplane.scheduler.status import SKIP, Status, unresolvable
@@ -91,16 +92,18 @@ class NodeAffinity(Plugin):
 
     local = True
 
-    @property
-    def _added(self) -> Obj:
-        return self.args.get("addedAffinity") or {}
+    def __init__(self, args: Obj, handle: Handle) -> None:
+        super().__init__(args, handle)
+        added = args.get("addedAffinity") or {}
+        self._added = Required({}, added) if added else None
+        self._added_preferred = preferred_terms(added)
 
     def events_to_register(self) -> tuple[EventHint, ...]:
         return (EventHint(NODE_ADD, self._matches), EventHint(NODE_LABEL, self._began_to_match))
 
     def pre_filter(self, state: CycleState, pod: PodInfo) -> tuple[Sequence[str] | None, Status | None]:
         required = required_affinity(pod.template)
-        if required.terms is None and not required.selector and not self._added:
+        if required.terms is None and not required.selector and self._added is None:
             return None, SKIP
         if required.terms is None or not required.terms:
             return None, None
@@ -112,7 +115,7 @@ class NodeAffinity(Plugin):
         return (names, None) if names else (None, CONFLICT)
 
     def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
-        if self._added and not Required({}, self._added).matches(node):
+        if self._added is not None and not self._added.matches(node):
             return ENFORCED
         return None if required_affinity(pod.template).matches(node) else REFUSED
 
@@ -125,11 +128,10 @@ class NodeAffinity(Plugin):
         return "label the node so that a term of the required node affinity matches it, or change the affinity"
 
     def _preferred(self, pod: PodInfo) -> list[tuple[int, Term]]:
-        key = f"preferred/{id(self)}"
-        if key not in pod.template.compiled:
-            pod.template.compiled[key] = preferred_terms(self._added) + preferred_terms(pod.template.node_affinity)
-        terms: list[tuple[int, Term]] = pod.template.compiled[key]
-        return terms
+        own: list[tuple[int, Term]] | None = pod.template.compiled.get("preferred")
+        if own is None:
+            own = pod.template.compiled["preferred"] = preferred_terms(pod.template.node_affinity)
+        return self._added_preferred + own if self._added_preferred else own
 
     def pre_score(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> Status | None:
         return None if self._preferred(pod) else SKIP

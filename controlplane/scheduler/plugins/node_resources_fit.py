@@ -57,18 +57,16 @@ class NodeResourcesFit(Plugin):
     def _wanted(self, template: Template) -> list[tuple[str, int]]:
         """What is asked for and counted, in the order in which refusals name it."""
         known: list[tuple[str, int]] | None = template.compiled.get("wanted")
-        if known is None or self._ignored or self._ignored_groups:
+        if known is None:
             names = [name for name in PREFERRED_ORDER if template.requests.get(name)]
-            names += [
-                name
-                for name, value in template.requests.items()
-                if is_scalar(name)
-                and value
-                and name not in self._ignored
-                and name.partition("/")[0] not in self._ignored_groups
-            ]
+            names += [name for name, value in template.requests.items() if is_scalar(name) and value]
             known = template.compiled["wanted"] = [(name, template.requests[name]) for name in names]
+        if self._ignored or self._ignored_groups:
+            return [(name, value) for name, value in known if not self._ignores(name)]
         return known
+
+    def _ignores(self, name: str) -> bool:
+        return is_scalar(name) and (name in self._ignored or name.partition("/")[0] in self._ignored_groups)
 
     def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
         reasons: list[str] = []

@@ -23,7 +23,7 @@ def tolerates(toleration: Obj, taint: Obj) -> bool:
         return False
     operator = toleration.get("operator") or "Equal"
     if operator == "Equal":
-        return bool((toleration.get("value") or "") == (taint.get("value") or "")) and bool(key)
+        return (toleration.get("value") or "") == (taint.get("value") or "")
     return bool(operator == "Exists")
 
 
