@@ -68,6 +68,7 @@ class Kubelet:
         self.static = StaticPods(self)
         self.workers: dict[str, PodWorker] = {}  # by uid
         self.running = False
+        self.has_network = False
         self._epoch = 0  # counts starts and stops: what an earlier life had planned does not happen
         self._informer: Informer | None = None
         self.clock_skew = 0.0  # seconds by which this machine's clock is ahead: shows in the times of its heartbeats
@@ -95,6 +96,13 @@ class Kubelet:
             self._informer.start()
             self.later(HOUSEKEEPING, self._clean_up)
 
+    def network_ready(self) -> None:
+        """Told by the node's status: Pods may have addresses from now on."""
+        self.runtime.attach(self.pod_cidr, self._exited)
+        self.has_network = True
+        for worker in list(self.workers.values()):
+            worker.sync()
+
     def stop(self) -> None:
         """The kubelet process ends in good order.  The containers go on without it."""
         self._end()
@@ -107,7 +115,7 @@ class Kubelet:
         self.node.boots += 1
 
     def _end(self) -> None:
-        self.running = False
+        self.running = self.has_network = False
         self._epoch += 1
         if self._informer is not None:
             self._informer.stop()

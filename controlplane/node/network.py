@@ -27,7 +27,7 @@ class PodNetwork(Protocol):
     """What a runtime needs: addresses for Pods, and somebody to carry requests to them."""
 
     def subnet(self, node: str) -> str:
-        """The address range of a node that was given none: "10.244.3.0/24"."""
+        """The address range of a node that was given none: "10.200.3.0/24"."""
 
     def attach(self, ip: str, node: str, pod: str, endpoint: Endpoint) -> None:
         """From now on `endpoint`, the Pod `namespace/name` on `node`, answers at `ip`."""

@@ -148,11 +148,19 @@ class NodeStatus:
                 "Rebooted",
                 f"Node {name} has been rebooted, boot id: {status['nodeInfo']['bootID']}",
             )
-        if not self.kubelet.pod_cidr:
-            self.kubelet.pod_cidr = (node.get("spec") or {}).get("podCIDR") or ""
 
     def _network_ready(self) -> None:
+        """The network plugin is up.  The range of the Pods' addresses is the one that the Node has by now."""
+        kubelet = self.kubelet
+        if not kubelet.pod_cidr:
+            try:
+                node = kubelet.client.get("nodes", kubelet.name)
+            except ApiError:  # not registered yet
+                kubelet.later(NETWORK_READY, self._network_ready)
+                return
+            kubelet.pod_cidr = (node.get("spec") or {}).get("podCIDR") or ""
         self.ready = True
+        kubelet.network_ready()
         self.report()
         self._event("NodeReady")
 

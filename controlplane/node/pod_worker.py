@@ -148,7 +148,7 @@ class PodWorker:
             self.ending = Termination(self, self.grace())
             return
         if self.sandbox is None:
-            if not self._sandbox_asked:
+            if not self._sandbox_asked and (self.kubelet.has_network or self.pod["spec"].get("hostNetwork")):
                 self._sandbox_asked = True
                 self.kubelet.with_volumes(self, self._make_sandbox)
             return

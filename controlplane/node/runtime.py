@@ -99,7 +99,10 @@ class Runtime(Protocol):
     version: str
 
     def attach(self, pod_cidr: str, on_exit: OnExit) -> None:
-        """A kubelet takes over: tell it of containers that end.  `pod_cidr` "" leaves addresses to the network."""
+        """A kubelet takes over: tell it of containers that end.  `pod_cidr` "" leaves addresses to the network.
+
+        Called again when the kubelet has learnt the range of its Pods' addresses.
+        """
 
     def detach(self) -> None:
         """The kubelet is gone; the containers go on."""

@@ -66,7 +66,7 @@ class SimulatedRuntime:
         self._by_pod: dict[str, list[Process]] = {}
         self._steady = SYSTEM  # (cores, bytes) of what does not change while it runs,
         self._changing: dict[str, Process] = {}  # and who does change, by container id
-        self._addresses = AddressPool("10.244.0.0/24")
+        self._addresses: AddressPool | None = None  # none as long as nobody has asked for an address
 
     # The machine ----------------------------------------------------------------------------------------------------
 
@@ -74,9 +74,7 @@ class SimulatedRuntime:
         self._on_exit = on_exit
         if self.network is not None:
             self.network.node_up(self.node)
-        if not pod_cidr and self.network is not None:
-            pod_cidr = self.network.subnet(self.node)
-        if pod_cidr and pod_cidr != self._addresses.cidr:
+        if pod_cidr and (self._addresses is None or pod_cidr != self._addresses.cidr):
             self._addresses = AddressPool(pod_cidr)
 
     def detach(self) -> None:
@@ -119,6 +117,8 @@ class SimulatedRuntime:
             done(known)
             return
         host_network = bool(pod["spec"].get("hostNetwork"))
+        if self._addresses is None:
+            self._addresses = AddressPool(self.network.subnet(self.node) if self.network else "10.244.0.0/24")
         ip = "" if host_network else self._addresses.take()
         if ip is None:
             done(
@@ -153,7 +153,8 @@ class SimulatedRuntime:
     def _unplug(self, sandbox: Sandbox) -> None:
         if not sandbox.ip:
             return
-        self._addresses.give_back(sandbox.ip)
+        if self._addresses is not None:
+            self._addresses.give_back(sandbox.ip)
         if self.network is not None:
             self.network.detach(sandbox.ip)
 

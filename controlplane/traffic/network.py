@@ -84,10 +84,13 @@ class Network:
     # What nodes plug in (node/network.py) ---------------------------------------------------------------------------
 
     def subnet(self, node: str) -> str:
-        """The next free range of 254 addresses in 10.244.0.0/14, the same again for a node that has one."""
+        """A range of addresses for a node whose Node has none: the next free one, the same again when asked again.
+
+        They are not those that the node IPAM controller hands out (10.244.0.0/16).
+        """
         if node not in self._subnets:
-            second, third = divmod(len(self._subnets) + 1, 256)
-            self._subnets[node] = f"10.{244 + second}.{third}.0/24"
+            second, third = divmod(len(self._subnets), 256)
+            self._subnets[node] = f"10.{200 + second}.{third}.0/24"
         return self._subnets[node]
 
     def attach(self, ip: str, node: str, pod: str, endpoint: Endpoint) -> None:

@@ -196,3 +196,18 @@ def test_whatever_happens_the_node_settles_in_what_the_api_asks_for(steps: list[
         (running,) = [c for c in node.runtime.containers(uid) if c.state == "running"]
         assert node.ready(pod["metadata"]["name"])
         assert node.container(pod["metadata"]["name"])["containerID"] == f"containerd://{running.id}"
+
+
+def test_pods_get_addresses_from_the_range_that_the_node_was_given() -> None:
+    node = Node()
+    node.kubelet.pod_cidr = ""
+    node.kubelet.kill()
+    obj = node.node()
+    spec = {"podCIDR": "10.244.7.0/24", "podCIDRs": ["10.244.7.0/24"]}
+    node.api.store("nodes", {**obj, "metadata": {**obj["metadata"]}, "spec": spec}, "MODIFIED")
+    node.kubelet.start()
+    node.add()
+    node.run(0.3)
+    assert node.phase() == "Pending" and not node.runtime.pod_uids(), "the network is not ready"
+    node.run(5)
+    assert node.pod()["status"]["podIP"] == "10.244.7.2"

@@ -1,5 +1,6 @@
 """Restart policies and the order of containers, for Pods of every make."""
 
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import given, settings
@@ -41,21 +42,24 @@ def test_what_a_pod_comes_to(apps: list[Any], inits: list[Any], policy: str) -> 
             rows = lives.setdefault(c.name, [])
             if c.started_at and not any(row is c for row in rows):
                 rows.append(c)
-    status, rows = node.pod()["status"], {}
+    status = node.pod()["status"]
+    rows: dict[str, Any] = {}
     for row in [*status["containerStatuses"], *status.get("initContainerStatuses", ())]:
         rows[row["name"]] = row
     broken_init = [n for n, script in enumerate(inits) if script != "sidecar" and script[1] != 0]
 
     for attempts in lives.values():  # one attempt of a container at a time
-        for before, after in zip(attempts, attempts[1:], strict=False):
+        for before, after in pairwise(attempts):
             assert before.finished_at <= after.started_at
     regular = [f"i{n}" for n, script in enumerate(inits) if script != "sidecar"]
-    for before, after in zip(regular, regular[1:], strict=False):  # init containers one after another
+    for before, after in pairwise(regular):  # init containers one after another
         if after in lives:
             assert lives[before][-1].exit_code == 0 and lives[before][-1].finished_at <= lives[after][0].started_at
     for n in range(len(apps)):
         if f"c{n}" in lives:
-            assert not broken_init and all(lives[name][-1].finished_at <= lives[f"c{n}"][0].started_at for name in regular)
+            assert not broken_init and all(
+                lives[name][-1].finished_at <= lives[f"c{n}"][0].started_at for name in regular
+            )
 
     if broken_init:
         assert status["phase"] == ("Failed" if policy == "Never" else "Pending")
