@@ -39,13 +39,13 @@ def test_what_a_pod_comes_to(apps: list[Any], inits: list[Any], policy: str) -> 
     for _ in range(1000):
         node.run(0.1)
         for c in node.runtime.containers(uid):
-            rows = lives.setdefault(c.name, [])
-            if c.started_at and not any(row is c for row in rows):
-                rows.append(c)
+            seen = lives.setdefault(c.name, [])
+            if c.started_at and not any(attempt is c for attempt in seen):
+                seen.append(c)
     status = node.pod()["status"]
     rows: dict[str, Any] = {}
-    for row in [*status["containerStatuses"], *status.get("initContainerStatuses", ())]:
-        rows[row["name"]] = row
+    for entry in [*status["containerStatuses"], *status.get("initContainerStatuses", ())]:
+        rows[entry["name"]] = entry
     broken_init = [n for n, script in enumerate(inits) if script != "sidecar" and script[1] != 0]
 
     for attempts in lives.values():  # one attempt of a container at a time
