@@ -60,7 +60,7 @@ class LocalClient(Client):
             return response.entry.copy()
         if response.listing is not None:
             return decode(response.listing.raw())
-        return copy_json(response.body)
+        return decode(response.body) if isinstance(response.body, bytes) else copy_json(response.body)
 
     def list_shared(
         self, resource: str, namespace: str | None = None, *, label_selector: str = "", field_selector: str = ""

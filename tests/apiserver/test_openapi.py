@@ -14,6 +14,9 @@ from controlplane.apiserver.crd_schema import CustomType
 from controlplane.apiserver.errors import StatusError
 from controlplane.apiserver.openapi import handle
 from controlplane.apiserver.resources import ResourceInfo, ResourceRegistry
+from controlplane.apiserver.server import ApiServer
+from controlplane.client.local import LocalClient
+from controlplane.clock import Loop
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -178,3 +181,9 @@ def test_documents_are_made_anew_when_a_resource_comes(registry):
     finally:
         registry.remove(extra)
     assert ask(registry, "v3")["paths"]["api/v1"] == before
+
+
+def test_a_client_in_this_process_gets_values():
+    client = LocalClient(ApiServer(Loop(0)))
+    assert "api/v1" in client.request("GET", "/openapi/v3")["paths"]
+    assert client.request("GET", "/openapi/v3/api/v1")["openapi"] == "3.0.0"
