@@ -45,7 +45,6 @@ class Strategy:
         unconditional: bool = True,
         whole: bool = False,
         custom: bool = False,
-        selectable: tuple[str, ...] = (),
     ) -> None:
         self.kind = kind
         self.namespaced = namespaced
@@ -59,7 +58,6 @@ class Strategy:
         self._validate = validate
         self._update = update
         self._status_update = status_update
-        self._selectable = [(path, tuple(path.split("."))) for path in selectable]
 
     # What changes in the object.
 
@@ -154,22 +152,6 @@ class Strategy:
     def check_graceful_delete(self, obj: Obj, options: Obj) -> int | None:
         """The seconds that a deletion leaves the object, or None where deletion is at once."""
         return None
-
-    def fields(self, obj: Obj) -> dict[str, str]:
-        """What field selectors can ask for."""
-        metadata = obj["metadata"]
-        values = {"metadata.name": metadata.get("name", "")}
-        if self.namespaced:
-            values["metadata.namespace"] = metadata.get("namespace", "")
-        for path, keys in self._selectable:
-            value: Any = obj
-            for key in keys:
-                value = value.get(key) if isinstance(value, dict) else None
-            if isinstance(value, bool):
-                values[path] = "true" if value else "false"
-            else:
-                values[path] = "" if value is None else str(value)
-        return values
 
     def warnings(self, obj: Obj) -> list[str]:
         """What a client should hear although nothing is refused."""

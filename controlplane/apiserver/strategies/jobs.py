@@ -29,8 +29,3 @@ class JobStrategy(Strategy):
         labels = dict(selector.get("matchLabels") or {})
         labels.setdefault(CONTROLLER_UID, uid)
         selector["matchLabels"] = labels
-
-    def fields(self, obj: Obj) -> dict[str, str]:
-        values = super().fields(obj)
-        values["status.successful"] = str((obj.get("status") or {}).get("succeeded", 0))
-        return values

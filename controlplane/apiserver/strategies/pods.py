@@ -97,20 +97,3 @@ class PodStrategy(Strategy):
         if not spec.get("nodeName") or status.get("phase") in ("Failed", "Succeeded"):
             period = 0
         return 1 if period < 0 else int(period)
-
-    def fields(self, obj: Obj) -> dict[str, str]:
-        spec, status = obj.get("spec") or {}, obj.get("status") or {}
-        ips = status.get("podIPs")
-        return {
-            "metadata.name": obj["metadata"].get("name", ""),
-            "metadata.namespace": obj["metadata"].get("namespace", ""),
-            "spec.nodeName": spec.get("nodeName", ""),
-            "spec.restartPolicy": spec.get("restartPolicy", ""),
-            "spec.schedulerName": spec.get("schedulerName", ""),
-            "spec.serviceAccountName": spec.get("serviceAccountName", ""),
-            "spec.hostNetwork": "true" if spec.get("hostNetwork") else "false",
-            "status.phase": status.get("phase", ""),
-            "status.podIP": ips[0].get("ip", "") if ips else "",
-            "status.podIPs": ips[0].get("ip", "") if ips else "",
-            "status.nominatedNodeName": status.get("nominatedNodeName", ""),
-        }

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from controlplane.apiserver.strategies.base import Errors, Obj, Strategy
+from controlplane.apiserver.strategies.base import Obj, Strategy
 from controlplane.apiserver.strategies.context import Context
 
 _TEMPLATE_GENERATION = "deprecated.daemonset.template.generation"
@@ -56,29 +54,3 @@ class DaemonSetStrategy(Strategy):
 def _annotate(obj: Obj, generation: int) -> None:
     annotations = {**(obj["metadata"].get("annotations") or {}), _TEMPLATE_GENERATION: str(generation)}
     obj["metadata"]["annotations"] = annotations
-
-
-class EventStrategy(Strategy):
-    """Events are looked at when they are made; later only as any object is."""
-
-    def fields(self, obj: Obj) -> dict[str, str]:
-        metadata = obj["metadata"]
-        involved = obj.get("involvedObject") or obj.get("regarding") or {}
-        source: Any = obj.get("source") or obj.get("deprecatedSource") or {}
-        values = {
-            f"involvedObject.{k}": str(involved.get(k, ""))
-            for k in ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
-        }
-        component = source.get("component") or obj.get("reportingComponent") or obj.get("reportingController") or ""
-        return {
-            "metadata.name": metadata.get("name", ""),
-            "metadata.namespace": metadata.get("namespace", ""),
-            **values,
-            "reason": obj.get("reason", ""),
-            "reportingComponent": obj.get("reportingComponent", ""),
-            "source": component,
-            "type": obj.get("type", ""),
-        }
-
-    def validate_update(self, new: Obj, old: Obj, ctx: Context) -> Errors:
-        return self._metadata_update(new, old)

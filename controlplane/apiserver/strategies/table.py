@@ -9,7 +9,6 @@ from controlplane.apiserver.strategies.pods import PodStrategy
 from controlplane.apiserver.strategies.services import ServiceStrategy
 from controlplane.apiserver.strategies.simple import (
     DaemonSetStrategy,
-    EventStrategy,
     NamespaceStrategy,
     NodeStrategy,
 )
@@ -41,20 +40,6 @@ RBAC, NETWORKING = "rbac.authorization.k8s.io", "networking.k8s.io"
 _HPA_STATUS = {"desiredReplicas": 0, "currentMetrics": None}
 _PDB_STATUS = dict.fromkeys(("currentHealthy", "desiredHealthy", "disruptionsAllowed", "expectedPods"), 0)
 _DS_STATUS = dict.fromkeys(("currentNumberScheduled", "desiredNumberScheduled", "numberMisscheduled", "numberReady"), 0)
-_EVENT_FIELDS = (
-    "involvedObject.kind",
-    "involvedObject.namespace",
-    "involvedObject.name",
-    "involvedObject.uid",
-    "involvedObject.apiVersion",
-    "involvedObject.resourceVersion",
-    "involvedObject.fieldPath",
-    "reason",
-    "reportingComponent",
-    "source",
-    "type",
-)
-
 CORE = {
     "Pod": PodStrategy(
         "Pod", status={}, generation=SPEC, validate=pods.pod_create, status_update=pods.pod_status_update
@@ -69,7 +54,6 @@ CORE = {
         validate=workloads.replication_controller,
         update=workloads.replication_controller_update,
         status_update=workloads.replica_status_update,
-        selectable=("status.replicas",),
     ),
     "Service": ServiceStrategy(
         "Service",
@@ -80,15 +64,12 @@ CORE = {
         validate=services.service,
         update=services.service_update,
         status_update=services.service_status_update,
-        selectable=("spec.clusterIP", "spec.type"),
     ),
     "Endpoints": Strategy("Endpoints", create_on_update=True, whole=True, validate=endpoints.endpoints),
     "ConfigMap": Strategy(
         "ConfigMap", whole=True, validate=configuration.config_map, update=configuration.config_map_update
     ),
-    "Secret": Strategy(
-        "Secret", whole=True, validate=configuration.secret, update=configuration.secret_update, selectable=("type",)
-    ),
+    "Secret": Strategy("Secret", whole=True, validate=configuration.secret, update=configuration.secret_update),
     "ServiceAccount": Strategy("ServiceAccount", whole=True),
     "Namespace": NamespaceStrategy(
         "Namespace",
@@ -97,7 +78,6 @@ CORE = {
         status={"phase": "Active"},
         validate=nodes.namespace,
         status_update=nodes.namespace_status_update,
-        selectable=("status.phase",),
     ),
     "Node": NodeStrategy(
         "Node",
@@ -105,7 +85,6 @@ CORE = {
         validate=nodes.node,
         update=nodes.node_update,
         status_update=nodes.node_update,
-        selectable=("spec.unschedulable",),
     ),
     "PersistentVolume": Strategy(
         "PersistentVolume",
@@ -131,7 +110,13 @@ CORE = {
         update=quota.resource_quota_update,
         status_update=quota.resource_quota_status_update,
     ),
-    "Event": EventStrategy("Event", create_on_update=True, validate=events.event, selectable=_EVENT_FIELDS),
+    "Event": Strategy(
+        "Event",
+        name=text.name_is_path_segment,
+        create_on_update=True,
+        validate=events.event,
+        update=events.event_update,
+    ),
 }
 
 APPS = {
@@ -150,7 +135,6 @@ APPS = {
         validate=workloads.replica_set,
         update=workloads.replica_set_update,
         status_update=workloads.replica_status_update,
-        selectable=("status.replicas",),
     ),
     "StatefulSet": Strategy(
         "StatefulSet",
@@ -182,7 +166,6 @@ OTHERS = {
         validate=batch.job,
         update=batch.job_update,
         status_update=job_status.job_status_update,
-        selectable=("status.successful",),
     ),
     ("batch", "CronJob"): Strategy(
         "CronJob", status={}, generation=SPEC, validate=cron_jobs.cron_job, update=cron_jobs.cron_job_update
@@ -230,8 +213,11 @@ OTHERS = {
         validate=endpoints.endpoint_slice,
         update=endpoints.endpoint_slice_update,
     ),
-    ("events.k8s.io", "Event"): EventStrategy(
-        "Event", create_on_update=True, validate=events.event, selectable=_EVENT_FIELDS
+    ("events.k8s.io", "Event"): Strategy(
+        "Event",
+        create_on_update=True,
+        validate=events.new_event,
+        update=events.new_event_update,
     ),
     ("coordination.k8s.io", "Lease"): Strategy(
         "Lease", create_on_update=True, unconditional=False, validate=others.lease, update=others.lease_update
