@@ -138,6 +138,18 @@ class Client(ABC):
         (`.expired` means: list again).
         """
 
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, str] | None = None,
+        body: Any = None,
+        content_type: str = "application/json",
+    ) -> None:
+        """`request` for those who do not read the answer, which some transports then need not make."""
+        self.request(method, path, query=query, body=body, content_type=content_type)
+
     def _object(self, method: str, path: str, **how: Any) -> Obj:
         answer: Obj = self.request(method, path, **how)
         return answer
@@ -243,12 +255,18 @@ class Client(ABC):
         kind = self.resource(resource)
         return self._object("DELETE", kind.path(_ns(kind, namespace), name), body=options)
 
-    def bind(self, name: str, namespace: str, node: str, *, uid: str = "") -> Obj:
+    def write_status(self, obj: Obj) -> None:
+        """`update_status` for those who do not read the answer."""
+        kind = self.resource_for(obj.get("apiVersion", ""), obj.get("kind", ""))
+        meta = obj["metadata"]
+        self.send("PUT", kind.path(_ns(kind, meta.get("namespace")), meta["name"], "status"), body=obj)
+
+    def bind(self, name: str, namespace: str, node: str, *, uid: str = "") -> None:
         """POST pods/NAME/binding: the only way in which a Pod gets its node."""
         meta: Obj = {"name": name, "namespace": namespace}
         if uid:
             meta["uid"] = uid
-        return self._object(
+        self.send(
             "POST",
             f"/api/v1/namespaces/{namespace}/pods/{name}/binding",
             body={

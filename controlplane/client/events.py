@@ -31,7 +31,7 @@ class EventRecorder:
         self.component = component
         self.host = host
         self._rng = loop.rng(f"events/{component}/{host}")
-        self._seen: dict[Key, Obj] = {}
+        self._seen: dict[Key, tuple[str, str, int]] = {}  # -> namespace, name and count of the Event
         self._similar: dict[Key, tuple[float, dict[str, None]]] = {}  # -> (the last time, messages)
         self._spent: dict[Key, tuple[float, float]] = {}  # object -> (tokens left, at that time)
 
@@ -50,9 +50,10 @@ class EventRecorder:
             known = self._seen.get(key)
             if known is not None:
                 try:
-                    news = {"count": known["count"] + 1, "lastTimestamp": now, "message": message}
-                    self.client.patch("events", known["metadata"]["name"], news, known["metadata"]["namespace"])
-                    self._seen[key] = {**known, **news}
+                    namespace, name, count = known
+                    news = {"count": count + 1, "lastTimestamp": now, "message": message}
+                    self.client.patch("events", name, news, namespace)
+                    self._seen[key] = (namespace, name, count + 1)
                     return
                 except ApiError as error:
                     if not error.not_found:
@@ -83,24 +84,39 @@ class EventRecorder:
         _remember(self._spent, about, (tokens - 1 if allowed else tokens, now))
         return allowed
 
-    def _create(self, obj: Obj, type: str, reason: str, message: str, field_path: str, now: str) -> Obj:
+    def _create(
+        self, obj: Obj, type: str, reason: str, message: str, field_path: str, now: str
+    ) -> tuple[str, str, int]:
         meta = obj["metadata"]
         namespace = meta.get("namespace") or "default"
-        involved = {"apiVersion": obj.get("apiVersion"), "kind": obj.get("kind"), "name": meta["name"],
-                    "namespace": meta.get("namespace"), "uid": meta.get("uid"),
-                    "resourceVersion": meta.get("resourceVersion"), "fieldPath": field_path}
+        name = f"{meta['name']}.{self._rng.getrandbits(64):016x}"
+        involved = {
+            "apiVersion": obj.get("apiVersion"),
+            "kind": obj.get("kind"),
+            "name": meta["name"],
+            "namespace": meta.get("namespace"),
+            "uid": meta.get("uid"),
+            "resourceVersion": meta.get("resourceVersion"),
+            "fieldPath": field_path,
+        }
         source = {"component": self.component, "host": self.host}
         event: Obj = {
-            "apiVersion": "v1", "kind": "Event",
-            "metadata": {"name": f"{meta['name']}.{self._rng.getrandbits(64):016x}", "namespace": namespace},
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": name, "namespace": namespace},
             "involvedObject": {k: v for k, v in involved.items() if v},
-            "reason": reason, "message": message, "type": type, "count": 1,
-            "firstTimestamp": now, "lastTimestamp": now,
+            "reason": reason,
+            "message": message,
+            "type": type,
+            "count": 1,
+            "firstTimestamp": now,
+            "lastTimestamp": now,
             "source": {k: v for k, v in source.items() if v},
-            "reportingComponent": self.component, "reportingInstance": self.host,
+            "reportingComponent": self.component,
+            "reportingInstance": self.host,
         }
-        self.client.create(event)
-        return event
+        self.client.send("POST", f"/api/v1/namespaces/{namespace}/events", body=event)
+        return namespace, name, 1
 
 
 def _remember(cache: dict[Key, Value], key: Key, value: Value) -> None:

@@ -77,6 +77,18 @@ class LinkedClient(Client):
         self.link.check()
         return self.inner.request(method, path, query=query, body=body, content_type=content_type)
 
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, str] | None = None,
+        body: Any = None,
+        content_type: str = "application/json",
+    ) -> None:
+        self.link.check()
+        self.inner.send(method, path, query=query, body=body, content_type=content_type)
+
     def list_shared(
         self, resource: str, namespace: str | None = None, *, label_selector: str = "", field_selector: str = ""
     ) -> tuple[Objs, str]:

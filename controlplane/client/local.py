@@ -62,6 +62,18 @@ class LocalClient(Client):
             return decode(response.listing.raw())
         return decode(response.body) if isinstance(response.body, bytes) else copy_json(response.body)
 
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: dict[str, str] | None = None,
+        body: Any = None,
+        content_type: str = "application/json",
+    ) -> None:
+        headers = {"content-type": content_type} if content_type != "application/json" else {}
+        self._send(Request(method, path, query or {}, headers, body, self.identity))
+
     def list_shared(
         self, resource: str, namespace: str | None = None, *, label_selector: str = "", field_selector: str = ""
     ) -> tuple[Objs, str]:

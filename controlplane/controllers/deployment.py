@@ -353,6 +353,6 @@ class DeploymentController(Controller):
         make = status.rollout_status if rolling else status.base_status
         fresh = make(deployment, sets, new, self.loop.now())
         if fresh != deployment.get("status"):
-            self.client.update_status({**deployment, "status": fresh})
+            self.client.write_status({**deployment, "status": fresh})
             return None
         return status.check_again(deployment, fresh, self.loop.now()) if rolling else None

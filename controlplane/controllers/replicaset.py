@@ -161,7 +161,7 @@ class ReplicaSetController(PodOwner):
         if status == owner.get("status"):
             return status
         try:
-            self.client.update_status({**owner, "status": status})
+            self.client.write_status({**owner, "status": status})
         except ApiError as error:
             if not error.conflict:
                 raise

@@ -6,6 +6,7 @@ on a real machine (setting up the network, pulling, starting) takes a time here 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -35,6 +36,7 @@ from controlplane.node.volumes import mounted
 
 SANDBOX_TIME = (0.1, 0.3)  # seconds, from and to: a network namespace and its plugin
 START_TIME = (0.05, 0.2)
+TICK = 0.05  # seconds; what a runtime reports comes on this grid (a real kubelet looks once a second: its PLEG)
 SYSTEM = (0.1, 300 * 1024 * 1024)  # cores and bytes: the operating system, the runtime and the kubelet
 
 
@@ -98,8 +100,12 @@ class SimulatedRuntime:
             self.network.node_down(self.node)
 
     def later(self, delay: float, fn: Callable[..., Any], *args: Any) -> None:
-        """Run `fn(*args)` in `delay` seconds unless the power goes off before."""
-        self.loop.call_later(delay, self._if_powered, self._epoch, fn, args)
+        """Run `fn(*args)` in `delay` seconds, at the next tick, unless the power goes off before.
+
+        On a large cluster many containers start within one tick, and those who watch them look once for all of them.
+        """
+        when = math.ceil((self.loop.now() + delay) / TICK) * TICK
+        self.loop.call_at(when, self._if_powered, self._epoch, fn, args)
 
     def _if_powered(self, epoch: int, fn: Callable[..., Any], args: tuple[Any, ...]) -> None:
         if epoch == self._epoch:
