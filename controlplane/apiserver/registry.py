@@ -398,7 +398,9 @@ def parse_version(text: str) -> int:
 
 
 def deletes_during_update(new: Obj, old: Obj) -> bool:
-    """An object that waits for its finalizers only is gone with the last of them."""
+    """An object that waits for its finalizers only is gone with the last of them; a namespace has some in its spec."""
+    if new.get("kind") == "Namespace" and (new.get("spec") or {}).get("finalizers"):
+        return False
     return (
         "deletionTimestamp" in old["metadata"]
         and not new["metadata"].get("finalizers")
