@@ -105,8 +105,8 @@ def watch_bindings(client: FakeClient, scheduler: Scheduler) -> list[str]:
     bound: list[str] = []
     bind = client.bind
 
-    def checked(name: str, namespace: str, to: str, *, uid: str = "") -> Obj:
-        answer = bind(name, namespace, to, uid=uid)
+    def checked(name: str, namespace: str, to: str, *, uid: str = "") -> None:
+        bind(name, namespace, to, uid=uid)
         bound.append(name)
         check_bindings(client)
         judge = World(*client.store["nodes"].values())
@@ -120,7 +120,6 @@ def watch_bindings(client: FakeClient, scheduler: Scheduler) -> list[str]:
         state = CycleState()
         assert framework.run_pre_filter(state, waiting)[1] is None
         assert framework.run_filters(state, waiting, info) is None
-        return answer
 
     client.bind = checked  # type: ignore[method-assign,assignment]
     return bound

@@ -7,6 +7,7 @@ and went in between.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import add
 
 from controlplane.client.base import Obj
 from controlplane.scheduler.cache import Cache, Follower
@@ -247,17 +248,18 @@ class InterPodAffinity(Plugin):
         return self.score_nodes(state, pod, [node])[0]
 
     def score_nodes(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> list[int]:
-        points: dict[str, dict[str, int]] = state[NAME + "/score"].points
-        return [
-            sum(domains.get(node.labels[key], 0) for key, domains in points.items() if key in node.labels)
-            for node in nodes
-        ]
+        totals = [0] * len(nodes)
+        for key, domains in state[NAME + "/score"].points.items():
+            points = [domains.get(node.labels.get(key), 0) for node in nodes]
+            totals = list(map(add, totals, points))
+        return totals
 
     def normalize(self, state: CycleState, pod: PodInfo, scores: list[int]) -> list[int]:
         least, most = min(scores, default=0), max(scores, default=0)
         if most == least:
             return [0] * len(scores)
-        return [int(MAX_SCORE * ((score - least) / (most - least))) for score in scores]
+        known = {score: int(MAX_SCORE * ((score - least) / (most - least))) for score in set(scores)}
+        return list(map(known.__getitem__, scores))
 
     # Hints -----------------------------------------------------------------------------------------------------------
 

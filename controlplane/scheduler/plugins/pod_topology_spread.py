@@ -7,6 +7,7 @@ and went in between.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import repeat
 from math import floor, log
 
 from controlplane.client.base import Obj
@@ -33,6 +34,21 @@ NAME = "PodTopologySpread"
 REFUSED = unschedulable("node(s) didn't match pod topology spread constraints", plugin=NAME)
 NO_LABEL = unresolvable("node(s) didn't match pod topology spread constraints (missing required label)", plugin=NAME)
 KEPT = 256  # templates for which counts are kept
+
+
+def _domains(nodes: Sequence[NodeInfo], key: str) -> list[str | None]:
+    return [node.labels.get(key) for node in nodes]
+
+
+def _score(row: Sequence[int | None], weights: Sequence[float], tolerances: Sequence[int], all_keys: bool) -> int:
+    """The score of a node with these numbers of matching Pods; None where it has no such domain."""
+    if all_keys and None in row:
+        return -1
+    score = 0.0
+    for count, weight, tolerance in zip(row, weights, tolerances, strict=True):
+        if count is not None:
+            score += count * weight + tolerance
+    return floor(score + 0.5)
 
 
 class Counts(Follower):
@@ -175,44 +191,48 @@ class PodTopologySpread(Plugin):
             return SKIP
         all_keys = bool(pod.template.spread) or not self.source.system
         counts = self._counts(pod, constraints, "ScheduleAnyway", all_keys)
-        weighed = [node for node in nodes if not all_keys or has_all_keys(node, constraints)]
-        weights = []
-        for constraint in constraints:
-            key = constraint.key
-            domains = len(weighed) if key == HOSTNAME else len({node.labels.get(key, "") for node in weighed})
-            weights.append(log(domains + 2))  # few large domains must not outweigh many small ones
+        domains = columns = [_domains(nodes, constraint.key) for constraint in constraints]
+        if all_keys and any(None in column for column in columns):
+            complete = [row for row in zip(*columns, strict=True) if None not in row]
+            columns = [[row[i] for row in complete] for i in range(len(constraints))]
+        weights = []  # few large domains must not outweigh many small ones
+        for constraint, column in zip(constraints, columns, strict=True):
+            weights.append(log((len(column) if constraint.key == HOSTNAME else len(set(column))) + 2))
         state[NAME + "/score"] = (counts, weights, all_keys)
+        state[NAME + "/domains"] = (nodes, domains)
         return None
 
     def score(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> int:
         return self.score_nodes(state, pod, [node])[0]
 
     def score_nodes(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> list[int]:
-        """The weighted number of matching Pods in the node's domains: less is better.  -1 leaves the node out."""
+        """The weighted number of matching Pods in the node's domains: less is better.  -1 leaves the node out.
+
+        Many nodes have the same numbers: the formula is worked out once for each.
+        """
         counts, weights, all_keys = state[NAME + "/score"]
+        known_nodes, domains = state[NAME + "/domains"]
+        if known_nodes is not nodes:
+            domains = [_domains(nodes, constraint.key) for constraint in counts.constraints]
         columns = [
-            (constraint.key, numbers, weight, constraint.max_skew - 1)
-            for constraint, numbers, weight in zip(counts.constraints, counts.numbers, weights, strict=True)
+            [None if domain is None else numbers.get(domain, 0) for domain in column]
+            if None in column
+            else list(map(numbers.get, column, repeat(0)))
+            for column, numbers in zip(domains, counts.numbers, strict=True)
         ]
-        scores: list[int] = []
-        for node in nodes:
-            score = 0.0
-            for key, numbers, weight, tolerance in columns:
-                domain = node.labels.get(key)
-                if domain is not None:
-                    score += numbers.get(domain, 0) * weight + tolerance
-                elif all_keys:
-                    score = -1.0
-                    break
-            scores.append(floor(score + 0.5))
-        return scores
+        tolerances = [constraint.max_skew - 1 for constraint in counts.constraints]
+        rows = list(zip(*columns, strict=True))
+        known = {row: _score(row, weights, tolerances, all_keys) for row in set(rows)}
+        return list(map(known.__getitem__, rows))
 
     def normalize(self, state: CycleState, pod: PodInfo, scores: list[int]) -> list[int]:
         counted = [score for score in scores if score >= 0]
         most, least = max(counted, default=0), min(counted, default=0)
-        if most == 0:
-            return [0 if score < 0 else MAX_SCORE for score in scores]
-        return [0 if score < 0 else MAX_SCORE * (most + least - score) // most for score in scores]
+        known = {
+            score: 0 if score < 0 else MAX_SCORE * (most + least - score) // most if most else MAX_SCORE
+            for score in set(scores)
+        }
+        return list(map(known.__getitem__, scores))
 
     # Hints -----------------------------------------------------------------------------------------------------------
 
