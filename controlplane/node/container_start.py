@@ -24,7 +24,7 @@ def start_or_wait(worker: PodWorker, slot: ContainerSlot) -> None:
     """Start a container, or wait if it has failed too often."""
     backoff, current = worker.kubelet.crashes, slot.current
     if current is not None:
-        key = f"{worker.uid}/{slot.name}"
+        key = crash_key(worker.uid, slot)
         left = backoff.remaining(key, current.finished_at)
         if left > 1e-6:
             what = f"restarting failed container {slot.name} in pod {worker.full_name}"
@@ -37,6 +37,11 @@ def start_or_wait(worker: PodWorker, slot: ContainerSlot) -> None:
             return
         backoff.raise_delay(key, current.finished_at)
     ContainerStart(worker, slot)
+
+
+def crash_key(uid: str, slot: ContainerSlot) -> str:
+    """What a back-off belongs to: a container with another image starts afresh."""
+    return f"{uid}/{slot.name}/{slot.spec['image']}"
 
 
 def retry(worker: PodWorker, slot: ContainerSlot, delay: float) -> None:

@@ -104,8 +104,13 @@ class PodWorker:
         for slot in self.slots:
             new, old = specs.get(slot.spec["name"], slot.spec), slot.spec
             slot.spec = new
-            if new["image"] != old["image"] and slot.running:
+            if new["image"] == old["image"]:
+                continue
+            if slot.running:
                 self.stop_slot(slot, f"Container {slot.name} definition changed, will be restarted")
+            elif slot.retry is not None:  # it waits because of the old image
+                slot.retry.cancel()
+                slot.retry = None
         self.kubelet.reserve(self, requests(self.pod))
 
     def _watch_deadline(self) -> None:

@@ -77,6 +77,21 @@ def test_under_pressure_the_node_takes_no_best_effort_pods() -> None:
     assert node.phase("payer") == "Running"
 
 
+def test_disk_pressure() -> None:
+    node = Node(capacity={"ephemeral-storage": "2Gi"})
+    node.images.add("writer:v1", replace(INSTANT, storage_growth=20 * MiB))
+    node.add("writer", image="writer:v1")
+    node.add("quiet")
+    node.run(120)
+    status = node.pod("writer")["status"]
+    assert status["reason"] == "Evicted"
+    assert status["message"].startswith("The node was low on resource: ephemeral-storage. Threshold quantity: ")
+    assert node.ready("quiet")
+    node.add("late", container=memory(request="10Mi"))
+    node.run(1)
+    assert node.pod("late")["status"]["message"] == "Pod was rejected: The node had condition: [DiskPressure]. "
+
+
 def test_priority_and_critical_pods() -> None:
     node = node_with_leak(0)
     for name, priority in (("low", 1), ("high", 100), ("critical", 2_000_000_000)):

@@ -1,5 +1,6 @@
 """From Pending to Running and on: what a kubelet makes of a Pod."""
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -9,7 +10,7 @@ from controlplane.client.base import Obj
 from controlplane.clock import parse_time
 from controlplane.node.environment import environment
 from controlplane.node.runtime import Failure
-from tests.node.cluster import Node
+from tests.node.cluster import INSTANT, Node
 
 
 def test_a_pod_becomes_running_and_ready() -> None:
@@ -140,12 +141,12 @@ def test_ten_good_minutes_clear_the_back_off() -> None:
     for _ in range(3):
         node.process().exit(1)
         node.run(60)
-    assert node.kubelet.crashes.delay(f"{node.pod()['metadata']['uid']}/c") == 40
+    assert node.kubelet.crashes.delay(f"{node.pod()['metadata']['uid']}/c/instant:v1") == 40
     node.run(700)
     node.process().exit(1)
     node.run(3)
     assert node.container()["restartCount"] == 4
-    assert node.kubelet.crashes.delay(f"{node.pod()['metadata']['uid']}/c") == 10
+    assert node.kubelet.crashes.delay(f"{node.pod()['metadata']['uid']}/c/instant:v1") == 10
 
 
 def test_an_image_that_cannot_be_pulled() -> None:
@@ -251,6 +252,19 @@ def test_a_new_image_restarts_the_container() -> None:
     node.run(20)
     assert node.container()["image"] == "app:v2" and node.container()["restartCount"] == 1
     assert "Killing: Container c definition changed, will be restarted" in node.events()
+
+
+def test_a_new_image_ends_a_crash_loop_at_once() -> None:
+    node = Node()
+    node.images.add("crash:v1", replace(INSTANT, exit_after=1.0, exit_code=1))
+    node.add(image="crash:v1")
+    node.run(200)
+    assert node.container()["state"]["waiting"]["reason"] == "CrashLoopBackOff"
+    pod = node.pod()
+    spec = {**pod["spec"], "containers": [{**pod["spec"]["containers"][0], "image": "instant:v1"}]}
+    node.api.store("pods", {**pod, "metadata": {**pod["metadata"]}, "spec": spec}, "MODIFIED")
+    node.run(3)
+    assert node.ready() and node.container()["image"] == "instant:v1"
 
 
 def test_the_deadline_of_a_pod() -> None:
