@@ -84,11 +84,11 @@ def decode_yaml(raw: bytes) -> Any:
 
 
 def copy_json(value: Any) -> Any:
-    """A deep copy of a JSON value."""
-    if type(value) is dict:
-        return {k: copy_json(v) if type(v) is dict or type(v) is list else v for k, v in value.items()}
-    if type(value) is list:
-        return [copy_json(v) if type(v) is dict or type(v) is list else v for v in value]
+    """A deep copy of a JSON value, of plain dicts and lists."""
+    if isinstance(value, dict):
+        return {k: copy_json(v) if isinstance(v, (dict, list)) else v for k, v in value.items()}
+    if isinstance(value, list):
+        return [copy_json(v) if isinstance(v, (dict, list)) else v for v in value]
     return value
 
 

@@ -143,6 +143,12 @@ def test_a_copy_shares_nothing():
     assert value == {"a": [{"b": 1}], "c": {}}
 
 
+def test_a_copy_is_plain():
+    value = codec.decode_noting_duplicates(b'{"a":[{"b":1,"b":2}]}')
+    copied = codec.copy_json(value)
+    assert copied == {"a": [{"b": 2}]} and type(copied["a"][0]) is dict
+
+
 def test_yaml_reads_as_json_would():
     text = b"a: 2020-01-01\n1: yes\ntrue: 1e3\nb: 0x10\nc: ~\nd: [1, '2']\n"
     assert codec.decode_yaml(text) == {"a": "2020-01-01", "1": True, "true": 1000.0, "b": 16, "c": None, "d": [1, "2"]}
