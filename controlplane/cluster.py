@@ -11,6 +11,7 @@ Every part talks to the API server and to nothing else, so every part can be lef
 
 from __future__ import annotations
 
+import gc
 import string
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -128,6 +129,9 @@ class Cluster:
         capacity: Mapping[str, str] | None = None,
         admission: Iterable[type[AdmissionPlugin]] = DEFAULT_PLUGINS,
     ) -> None:
+        # A cluster makes many objects that stay and few cycles: at Python's default the collector would take a fifth of
+        # the time to find nothing.
+        gc.set_threshold(50_000, 20, 50)
         self.loop: Loop = WallLoop(seed) if clock == "wall" else Loop(seed)
         self.seed = seed
         self.log: deque[AuditEvent] = deque(maxlen=LOG_LENGTH)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from controlplane.apiserver import errors, fields, selectors
 from controlplane.apiserver.admission.chain import Attributes
@@ -50,8 +50,7 @@ class Call:
     revision: str = ""  # the resourceVersion that a write made, for the audit log
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """What a write left: `entry` is what is stored, None if nothing is (a dry run, or the last finalizer is gone)."""
 
     obj: Obj

@@ -7,7 +7,16 @@ from typing import ClassVar
 from controlplane.client.base import Obj
 from controlplane.controllers.base import Controller
 
-FIRST, RANGES = "10.244.{}.0/24", 256  # --cluster-cidr=10.244.0.0/16, --node-cidr-mask-size=24
+RANGES = 1024  # --cluster-cidr=10.244.0.0/14, --node-cidr-mask-size=24
+
+
+def _range(number: int) -> str:
+    """
+    >>> _range(257)
+    '10.245.1.0/24'
+    """
+    second, third = divmod(number, 256)
+    return f"10.{244 + second}.{third}.0/24"
 
 
 class NodeIpamController(Controller):
@@ -18,7 +27,15 @@ class NodeIpamController(Controller):
 
     def prepare(self) -> None:
         self.nodes = self.informer("nodes")
+        self.nodes.add_index("podCIDR", lambda node: [node["spec"].get("podCIDR", "")])
+        self.nodes.add_handler(self._on_node)
         self._given: dict[str, str] = {}  # node -> range, as far as the cache may not show it yet
+        self._lowest = 0  # all ranges below are taken
+
+    def _on_node(self, type: str, old: Obj | None, new: Obj | None) -> None:
+        if type == "DELETED" and old is not None:
+            self._lowest = 0
+            self._given.pop(old["metadata"]["name"], None)
 
     def reconcile(self, key: str) -> float | None:
         node = self.nodes.get(key)
@@ -34,8 +51,13 @@ class NodeIpamController(Controller):
         return None
 
     def _free(self) -> str | None:
-        taken = set(self._given.values()) | {node["spec"].get("podCIDR", "") for node in self.nodes.list()}
-        return next((cidr for n in range(RANGES) if (cidr := FIRST.format(n)) not in taken), None)
+        promised = set(self._given.values()) if self._lowest == 0 else ()
+        for number in range(self._lowest, RANGES):
+            cidr = _range(number)
+            if cidr not in promised and not self.nodes.by_index("podCIDR", cidr):
+                self._lowest = number + 1
+                return cidr
+        return None
 
     def _say(self, node: Obj) -> None:
         name = node["metadata"]["name"]

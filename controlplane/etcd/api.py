@@ -7,7 +7,6 @@ Keys and values are bytes.  A range is `[key, end)`: no end means one key, and `
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
 ALL_KEYS = b"\0"
@@ -41,8 +40,7 @@ class RangeResult(NamedTuple):
     revision: int
 
 
-@dataclass(frozen=True, slots=True)
-class Compare:
+class Compare(NamedTuple):
     """A condition of a transaction on one key; a key that does not exist has version, create and mod revision 0."""
 
     key: bytes
@@ -51,8 +49,9 @@ class Compare:
     operand: int | bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(NamedTuple):
+    """Read inside a transaction."""
+
     key: bytes
     end: bytes | None = None
     limit: int = 0
@@ -61,15 +60,17 @@ class Range:
     keys_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(NamedTuple):
+    """Write one key."""
+
     key: bytes
     value: bytes
     lease: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class DeleteRange:
+class DeleteRange(NamedTuple):
+    """Delete one key, or a range of them."""
+
     key: bytes
     end: bytes | None = None
 
