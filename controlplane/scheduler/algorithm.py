@@ -201,7 +201,7 @@ class Algorithm:
         wanted = self.wanted(framework, len(nodes)) if framework.scores else 1
         picked: list[int] = []
         spans: list[tuple[int, int]] = []
-        first, left = self.start, len(nodes)
+        first, left = self.start % len(nodes), len(nodes)
         while left and len(picked) < wanted:  # a span never holds more nodes than are still wanted
             after_last = min(first + min(wanted - len(picked), left), len(nodes))
             board.learn(first, after_last)

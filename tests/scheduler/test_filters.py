@@ -208,6 +208,7 @@ def test_claims() -> None:
         late,
         claim("bound", volumeName="pv"),
         claim("unbound"),
+        claim("lost", volumeName="gone"),
         claim("waits", storageClassName="late"),
     )
 
@@ -216,7 +217,8 @@ def test_claims() -> None:
 
     assert world.place(using("p", "bound")) == "b"
     assert world.place(using("q", "waits")) != ""
-    world.place(using("r", "unbound"), using("s", "missing"))
+    world.place(using("r", "unbound"), using("s", "missing"), using("t", "lost"))
+    assert refusal(world, "t") == "2 node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)"
     assert refusal(world, "r") == "pod has unbound immediate PersistentVolumeClaims"
     assert refusal(world, "s") == 'persistentvolumeclaim "missing" not found'
     world.client.add(claim("missing", volumeName="pv"))

@@ -143,10 +143,14 @@ ACTIONS = st.lists(
 
 
 @settings(max_examples=150)
-@given(nodes(), pods(), ACTIONS, st.randoms(use_true_random=False))
-def test_whatever_happens_in_between(some: list[Obj], waiting: list[Obj], actions: list[str], random: Any) -> None:
+@given(nodes(), pods(), ACTIONS, st.booleans(), st.randoms(use_true_random=False))
+def test_whatever_happens_in_between(
+    some: list[Obj], waiting: list[Obj], actions: list[str], on_columns: bool, random: Any
+) -> None:
     world = World(*some)
     client, scheduler = world.client, world.scheduler
+    if on_columns:
+        decide_on_columns(scheduler)
     queue = list(waiting)
     for turn, action in enumerate(actions):
         if queue and random.random() < 0.5:
@@ -167,6 +171,8 @@ def test_whatever_happens_in_between(some: list[Obj], waiting: list[Obj], action
         elif action == "restart":  # in the middle of whatever it is doing
             scheduler.stop()
             scheduler = Scheduler(world.loop, client)
+            if on_columns:
+                decide_on_columns(scheduler)
             scheduler.start()
         check_bindings(client)
     for body in queue:
@@ -178,6 +184,11 @@ def test_whatever_happens_in_between(some: list[Obj], waiting: list[Obj], action
         spec = body["spec"]
         if not spec.get("nodeName") and set(spec) <= {"containers", "priority"} and not has_port(spec):
             assert not any(fits(body, info) for info in open_nodes), body["metadata"]["name"]
+
+
+def decide_on_columns(scheduler: Scheduler) -> None:
+    """Take the way that large clusters take, which keeps no tables of decisions."""
+    scheduler.decisions.wanted = lambda nodes: False  # type: ignore[method-assign]
 
 
 def has_port(spec: Obj) -> bool:
@@ -213,7 +224,7 @@ def test_an_irrelevant_node_or_label_changes_nothing(some: list[Obj], waiting: l
 @given(nodes(), pods(), st.integers(0, 3))
 def test_columns_and_node_by_node_agree(some: list[Obj], waiting: list[Obj], seed: int) -> None:
     slowly, quickly = World(*some, seed=seed), World(*some, seed=seed)
-    quickly.scheduler.decisions.wanted = lambda nodes: False  # type: ignore[method-assign]
+    decide_on_columns(quickly.scheduler)
     for body in waiting:
         assert slowly.place(body) == quickly.place(body)
         assert slowly.message(body["metadata"]["name"]) == quickly.message(body["metadata"]["name"])

@@ -100,10 +100,13 @@ class NodeResourcesFit(Plugin):
         return self._score(pod, node)
 
     def _has_room(self, pod: PodInfo, old: Obj | None, new: Obj | None) -> bool:
-        """Would the Pod fit on the node if nothing else were there?"""
+        """Would the Pod fit on the node if nothing else were there, and is there more of something than before?"""
         if new is None:
             return False
-        return self.filter(CycleState(), pod, NodeInfo(new["metadata"]["name"], new)) is None
+        after = NodeInfo(new["metadata"]["name"], new)
+        before = NodeInfo(after.name, old).allocatable if old else {}
+        grown = any(after.allocatable.get(name, 0) > before.get(name, 0) for name in (*pod.requests, "pods"))
+        return grown and self.filter(CycleState(), pod, after) is None
 
     def _freed(self, pod: PodInfo, old: Obj | None, new: Obj | None) -> bool:
         """A Pod is gone: it left its place and what it had asked for."""

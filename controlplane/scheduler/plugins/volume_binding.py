@@ -20,6 +20,7 @@ from controlplane.scheduler.status import SKIP, Status, unresolvable
 NAME = "VolumeBinding"
 CONFLICT = unresolvable("node(s) didn't match PersistentVolume's node affinity", plugin=NAME)
 UNBOUND = unresolvable("pod has unbound immediate PersistentVolumeClaims", plugin=NAME)
+LOST = unresolvable("node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)", plugin=NAME)
 NO_VOLUME = unresolvable("node(s) didn't find available persistent volumes to bind", plugin=NAME)
 
 
@@ -38,14 +39,18 @@ class VolumeBinding(Plugin):
             return None, SKIP
         terms: list[list[Term]] = []
         waiting: list[Obj] = []
+        lost = False
         for name in pod.template.claims:
             claim = self._claims.get(f"{pod.namespace}/{name}")
             if claim is None:
                 return None, unresolvable(f'persistentvolumeclaim "{name}" not found', plugin=NAME)
             if claim["metadata"].get("deletionTimestamp"):
                 return None, unresolvable(f'persistentvolumeclaim "{name}" is being deleted', plugin=NAME)
-            volume = self._volumes.get(claim["spec"].get("volumeName") or "")
-            if volume is not None:
+            bound_to = claim["spec"].get("volumeName") or ""
+            volume = self._volumes.get(bound_to)
+            if bound_to and volume is None:
+                lost = True
+            elif volume is not None:
                 required = ((volume["spec"].get("nodeAffinity") or {}).get("required") or {}).get("nodeSelectorTerms")
                 if required:
                     terms.append([Term(term) for term in required])
@@ -53,7 +58,7 @@ class VolumeBinding(Plugin):
                 return None, UNBOUND
             else:
                 waiting.append(claim)
-        state[NAME] = (terms, all(map(self._provisioned, waiting)))
+        state[NAME] = (terms, all(map(self._provisioned, waiting)), lost)
         return None, None
 
     def _class(self, claim: Obj) -> Obj:
@@ -66,8 +71,10 @@ class VolumeBinding(Plugin):
         return self._class(claim).get("provisioner", "") not in ("", "kubernetes.io/no-provisioner")
 
     def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
-        terms, provisioned = state[NAME]
+        terms, provisioned, lost = state[NAME]
         for alternatives in terms:
             if not any(term.matches(node.name, node.labels) for term in alternatives):
                 return CONFLICT
+        if lost:
+            return LOST
         return None if provisioned else NO_VOLUME
