@@ -47,7 +47,7 @@ def _clean(schema: Obj | None, value: Any, old: Any, path: str, unknown: list[st
 def _object(schema: Obj | None, value: Obj, old: Obj, path: str, unknown: list[str], keep: bool) -> Obj:
     if schema is None:
         if keep:
-            copied: Obj = copy_json(dict(value))
+            copied: Obj = copy_json(value)
             return copied
         unknown += [f"{path}.{name}" if path else name for name in value]
         return {}
