@@ -29,7 +29,6 @@ POD_UPDATE = "UnscheduledPod/Update"
 PVC = "PersistentVolumeClaim"
 PV = "PersistentVolume"
 STORAGE_CLASS = "StorageClass"
-UNSCHEDULABLE_TIMEOUT = "UnschedulableTimeout"
 WILDCARD = "*"
 
 Hint = Callable[[PodInfo, Obj | None, Obj | None], bool]  # (the waiting Pod, old, new): could this help it?
@@ -77,6 +76,8 @@ def waiting_changes(old: Obj, new: Obj) -> Iterator[str]:
     before, after = old["spec"], new["spec"]
     if old["metadata"].get("labels") != new["metadata"].get("labels"):
         yield POD_LABEL
+    if before == after:
+        return
     if before.get("tolerations") != after.get("tolerations"):
         yield POD_TOLERATION
     if before.get("schedulingGates") and not after.get("schedulingGates"):

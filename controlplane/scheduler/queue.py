@@ -17,7 +17,6 @@ from controlplane.client.base import Obj
 from controlplane.clock import Loop, Timer
 from controlplane.scheduler.events import (
     POD_UPDATE,
-    UNSCHEDULABLE_TIMEOUT,
     ClusterEvent,
     Hint,
     waiting_changes,
@@ -67,6 +66,7 @@ class SchedulingQueue:
         self.active: dict[str, Queued] = {}
         self.backoff: dict[str, Queued] = {}
         self.unschedulable: dict[str, Queued] = {}
+        self._refused_by: dict[str, dict[str, Queued]] = {}  # the unschedulable ones again, by plugin
         self._heap: list[tuple[tuple[Any, ...], int, Queued]] = []
         self._order = itertools.count()
         self._in_flight: dict[str, list[ClusterEvent]] = {}  # what happened while a Pod is being tried
@@ -120,13 +120,10 @@ class SchedulingQueue:
         if item.error:
             self._back_off(item)
             return
-        self.unschedulable[key] = item
-        self._arm_flush()
-        for event in events:
-            if self._helps(item, event):
-                del self.unschedulable[key]
-                self._requeue(item)
-                return
+        self._shelve(item)
+        if any(self._helps(item, event) for event in events):
+            self._unshelve(key)
+            self._requeue(item)
 
     def update(self, old: Obj, pod: PodInfo) -> None:
         """A waiting Pod has changed."""
@@ -146,18 +143,19 @@ class SchedulingQueue:
             return
         for name in waiting_changes(old, pod.pod):
             if item.gated or name == POD_UPDATE or self._helps(item, ClusterEvent(name, old, pod.pod)):
-                del self.unschedulable[key]
+                self._unshelve(key)
                 self._requeue(item)
                 return
 
     def delete(self, key: str) -> None:
-        for pool in (self.active, self.backoff, self.unschedulable):
-            pool.pop(key, None)
+        self.active.pop(key, None)
+        self.backoff.pop(key, None)
+        self._unshelve(key)
         self._late.pop(key, None)
 
     def activate(self, key: str) -> None:
         """Try this Pod soon, whatever it waits for."""
-        item = self.backoff.pop(key, None) or self.unschedulable.pop(key, None)
+        item = self.backoff.pop(key, None) or self._unshelve(key)
         if item is not None:
             self._admit(item)
 
@@ -173,17 +171,21 @@ class SchedulingQueue:
         happened = ClusterEvent(event, old, new)
         for events in self._in_flight.values():
             events.append(happened)
-        woken = [item for item in self.unschedulable.values() if item.pod.key != but and self._helps(item, happened)]
-        for item in woken:
-            del self.unschedulable[item.pod.key]
-            self._requeue(item)
+        concerned: dict[str, Queued] = {}
+        for plugin, items in self._refused_by.items():
+            if not plugin or any(f.hints(plugin, event) for f in self.handle.frameworks.values()):
+                concerned.update(items)
+        for key, item in concerned.items():
+            if key != but and self._helps(item, happened):
+                self._unshelve(key)
+                self._requeue(item)
 
     def _helps(self, item: Queued, happened: ClusterEvent) -> bool:
-        if happened.event == UNSCHEDULABLE_TIMEOUT or (not item.plugins and not item.gated):
-            return True
         framework = self.handle.framework_of(item.pod)
-        for name in (item.gated,) if item.gated else item.plugins:
-            for hint in framework.hints(name, happened.event):
+        for plugin in _waits_on(item):
+            if not plugin:
+                return True
+            for hint in framework.hints(plugin, happened.event):
                 if self._hint_says(hint, item, happened):
                     return True
         return False
@@ -209,11 +211,26 @@ class SchedulingQueue:
             gated = self.handle.framework_of(item.pod).running
         item.gated = gated
         if gated:
-            self.unschedulable[item.pod.key] = item
-            self._arm_flush()
+            self._shelve(item)
         else:
             self._activate(item)
             self.wake()
+
+    def _shelve(self, item: Queued) -> None:
+        """Wait for an event that helps."""
+        key = item.pod.key
+        self.unschedulable[key] = item
+        for plugin in _waits_on(item):
+            self._refused_by.setdefault(plugin, {})[key] = item
+        if self._flush is None:
+            self._flush = self.loop.call_later(FLUSH_INTERVAL, self._on_flush)
+
+    def _unshelve(self, key: str) -> Queued | None:
+        item = self.unschedulable.pop(key, None)
+        if item is not None:
+            for plugin in _waits_on(item):
+                del self._refused_by[plugin][key]
+        return item
 
     def _activate(self, item: Queued) -> None:
         sort = self.handle.framework_of(item.pod).queue_sort
@@ -265,19 +282,20 @@ class SchedulingQueue:
             del self.backoff[item.pod.key]
             self._admit(item)
 
-    def _arm_flush(self) -> None:
-        if self._flush is None:
-            self._flush = self.loop.call_later(FLUSH_INTERVAL, self._on_flush)
-
     def _on_flush(self) -> None:
         self._flush = None
         late = self.loop.now() - MAX_UNSCHEDULABLE
         for item in [item for item in self.unschedulable.values() if item.since < late and not item.gated]:
-            del self.unschedulable[item.pod.key]
+            self._unshelve(item.pod.key)
             self._requeue(item)
         if self.unschedulable:
-            self._arm_flush()
+            self._flush = self.loop.call_later(FLUSH_INTERVAL, self._on_flush)
 
     def stop(self) -> None:
         if self._flush is not None:
             self._flush.cancel()
+
+
+def _waits_on(item: Queued) -> tuple[str, ...]:
+    """The plugins whose events wake the Pod; "" stands for any event at all."""
+    return (item.gated,) if item.gated else item.plugins or ("",)
