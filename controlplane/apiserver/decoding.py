@@ -60,11 +60,17 @@ def read_value(request: Request, *, accepted: tuple[str, ...] = ACCEPTED_BODIES,
 
 
 def read_object(
-    request: Request, types: Types, api_version: str, kind: str, validation: str, warnings: list[str]
+    request: Request,
+    types: Types,
+    api_version: str,
+    kind: str,
+    validation: str,
+    warnings: list[str],
+    old: Obj | None = None,
 ) -> Obj:
     """The body as an object of `kind`; 400 in upstream's words for anything else.
 
-    Unknown and repeated fields are refused ("Strict"), warned of ("Warn") or dropped ("Ignore").
+    Parts of a body from within this process that are the very same objects as in `old` are taken as they are.  Unknown and repeated fields are refused ("Strict"), warned of ("Warn") or dropped ("Ignore").
     """
     try:
         if isinstance(request.body, dict) and isinstance(types.type_of(api_version, kind), schema.Type):
@@ -85,7 +91,7 @@ def read_object(
             f" ({_summary(request.body)})"
         )
     check_kind(value, types, api_version, kind, request.body)
-    return convert(value, types, api_version, kind, validation, warnings)
+    return convert(value, types, api_version, kind, validation, warnings, old)
 
 
 def check_kind(value: Obj, types: Types, api_version: str, kind: str, body: Any) -> None:

@@ -78,11 +78,11 @@ def create(server: ApiServer, call: Call) -> Response:
     return presenting.one(server, call, form, 201, written.obj, written.entry)
 
 
-def _read(server: ApiServer, call: Call) -> Obj:
-    """The body as an object of the call's kind, defaulted and ours to change."""
+def _read(server: ApiServer, call: Call, old: Obj | None = None) -> Obj:
+    """The body as an object of the call's kind, defaulted and ours to change, but for what it shares with `old`."""
     info = call.info
     obj = decoding.read_object(
-        call.request, server.custom, info.api_version, info.kind, call.options.validation, call.warnings
+        call.request, server.custom, info.api_version, info.kind, call.options.validation, call.warnings, old
     )
     apply_defaults(info.api_version, info.kind, obj)
     return obj
@@ -111,7 +111,11 @@ def update(server: ApiServer, call: Call, *, status: bool = False) -> Response:
     if status and isinstance(request.body, dict):  # what a status update ignores need not be read
         ours = ("apiVersion", "kind", "metadata", "status")
         request.body = {name: request.body[name] for name in ours if name in request.body}
-    obj = _read(server, call)
+    there = None
+    if isinstance(request.body, dict):
+        storage = server.registry(info).storage
+        there = storage.get(storage.key(call.namespace, call.name))
+    obj = _read(server, call, there.obj if there is not None else None)
     check_name(call, obj)
     written = server.registry(info).update(call, lambda old: obj, status=status)
     return _written(server, call, form, written)
