@@ -1,8 +1,10 @@
-"""What is wrong with a text that is no JSON, in the words of Go's encoding/json (its scanner.go)."""
+"""What is wrong with a text that is no JSON, in the words of encoding/json as of Go 1.27 (jsontext, v2_scanner.go)."""
 
 from __future__ import annotations
 
 import re
+
+from controlplane.apiserver.fields import go_quote
 
 END = "unexpected end of JSON input"
 _SPACE = b" \t\r\n"
@@ -90,17 +92,25 @@ def _string(raw: bytes, at: int) -> int:
         if char == 0x22:
             return at + 1
         if char != 0x5C:
-            raise _bad(raw, at, "in string literal")
+            raise _bad(raw, at, "in string")
         char = _char(raw, at + 1)
         if char == 0x75:  # u
-            for digit in range(at + 2, at + 6):
-                if chr(_char(raw, digit)) not in "0123456789abcdefABCDEF":
-                    raise _bad(raw, digit, "in \\u hexadecimal character escape")
+            digits = raw[at + 2 : at + 6]
+            if not all(digit in b"0123456789abcdefABCDEF" for digit in digits):
+                raise _bad_escape(raw[at : at + 6])
+            if len(digits) < 4:
+                raise _Wrong(END)
             at += 6
         elif chr(char) in '"\\/bfnrt':
             at += 2
         else:
-            raise _bad(raw, at + 1, "in string escape code")
+            raise _bad_escape(raw[at : at + 2])
+
+
+def _bad_escape(sequence: bytes) -> _Wrong:
+    text = sequence.decode("utf-8", "replace")
+    shown = f"`{text}`" if text.isprintable() and not set(text) & set("` \ufffd") else go_quote(text)
+    return _Wrong(f"invalid escape sequence {shown} in string")
 
 
 def _literal(raw: bytes, at: int, word: bytes) -> int:
@@ -116,10 +126,10 @@ def _number(raw: bytes, at: int) -> int:
         raise _bad(raw, at + 1, "in numeric literal")
     end = match.end()
     if end < len(raw) and raw[end] == 0x2E and b"." not in match.group():
-        raise _bad(raw, end + 1, "after decimal point in numeric literal")
+        raise _bad(raw, end + 1, "in numeric literal")
     if end < len(raw) and raw[end] in b"eE" and b"e" not in match.group().lower():
         signed = end + 1 < len(raw) and raw[end + 1] in b"+-"
-        raise _bad(raw, end + (2 if signed else 1), "in exponent of numeric literal")
+        raise _bad(raw, end + (2 if signed else 1), "in numeric literal")
     return end
 
 
