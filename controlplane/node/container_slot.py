@@ -10,7 +10,8 @@ from controlplane.node.runtime import Container, Obj
 if TYPE_CHECKING:
     from controlplane.node.probes import Prober
 
-Kind = Literal["init", "sidecar", "app"]
+Kind = Literal["init", "sidecar", "app", "ephemeral"]
+FIELDS = {"app": "containers", "ephemeral": "ephemeralContainers"}
 
 
 class ContainerSlot:
@@ -64,12 +65,12 @@ class ContainerSlot:
     @property
     def field_path(self) -> str:
         """How events name the container."""
-        return f"spec.{'containers' if self.kind == 'app' else 'initContainers'}{{{self.spec['name']}}}"
+        return f"spec.{FIELDS.get(self.kind, 'initContainers')}{{{self.spec['name']}}}"
 
     def restarts_after(self, exit_code: int, pod_policy: str) -> bool:
         """Does the container run again after it ended with `exit_code`?"""
-        if self.kind == "sidecar":
-            return True
+        if self.kind in ("sidecar", "ephemeral"):
+            return self.kind == "sidecar"
         for rule in self.spec.get("restartPolicyRules") or ():
             codes = rule.get("exitCodes") or {}
             if (exit_code in (codes.get("values") or ())) == (codes.get("operator") == "In"):

@@ -15,7 +15,7 @@ from controlplane.node.runtime import Container, Obj
 if TYPE_CHECKING:
     from controlplane.node.pod_worker import PodWorker
 
-STATUSES = ("initContainerStatuses", "containerStatuses")
+STATUSES = ("initContainerStatuses", "containerStatuses", "ephemeralContainerStatuses")
 
 
 def adopt(worker: PodWorker) -> None:

@@ -49,6 +49,8 @@ def pod_status(facts: Facts, slots: Sequence[ContainerSlot], previous: Obj) -> O
     pod = facts.pod
     spec, known = pod["spec"], pod.get("status") or {}
     has_init = bool(spec.get("initContainers"))
+    debug = [slot for slot in slots if slot.kind == "ephemeral"] if slots[-1].kind == "ephemeral" else []
+    slots = slots[: len(slots) - len(debug)]  # those do not count for anything but themselves
     statuses: Objs = []
     init_statuses: Objs = []
     for slot in slots:
@@ -80,7 +82,9 @@ def pod_status(facts: Facts, slots: Sequence[ContainerSlot], previous: Obj) -> O
     if init_statuses:
         status["initContainerStatuses"] = init_statuses
     status["containerStatuses"] = statuses
-    for key in ("nominatedNodeName", "ephemeralContainerStatuses", "resourceClaimStatuses"):
+    if debug:
+        status["ephemeralContainerStatuses"] = [container_status(slot, False, False) for slot in debug]
+    for key in ("nominatedNodeName", "resourceClaimStatuses"):
         if key in known:
             status[key] = known[key]
     status["qosClass"] = known.get("qosClass") or qos_class(pod)
@@ -209,7 +213,7 @@ def initialized(slots: Sequence[ContainerSlot]) -> bool:
         if slot.kind == "app":
             if slot.running or slot.exited or slot.last is not None:
                 return True
-        elif not _initialises(slot):
+        elif slot.kind != "ephemeral" and not _initialises(slot):
             return False
     return True
 

@@ -46,6 +46,7 @@ class PodWorker:
             for c in spec.get("initContainers") or ()
         ]
         self.slots += [ContainerSlot(c, "app") for c in spec["containers"]]
+        self.slots += [ContainerSlot(c, "ephemeral") for c in spec.get("ephemeralContainers") or ()]
         self.requests = requests(pod)
         self.reserved = False  # do the requests count against the node?
         self.sandbox: Sandbox | None = None
@@ -99,8 +100,10 @@ class PodWorker:
         self.publish()
 
     def _new_spec(self, spec: Obj) -> None:
-        """Of a running Pod's containers only image and resources can change; a new image means a new container."""
-        specs = {c["name"]: c for c in [*(spec.get("initContainers") or ()), *spec["containers"]]}
+        """Images and resources can change, and ephemeral containers can come; a new image means a new container."""
+        debug = spec.get("ephemeralContainers") or ()
+        specs = {c["name"]: c for c in [*(spec.get("initContainers") or ()), *spec["containers"], *debug]}
+        self.slots += [ContainerSlot(c, "ephemeral") for c in debug if self.container(c["name"]) is None]
         for slot in self.slots:
             new, old = specs.get(slot.spec["name"], slot.spec), slot.spec
             slot.spec = new
@@ -194,6 +197,7 @@ class PodWorker:
     def _missing(self) -> Iterator[ContainerSlot]:
         """The containers whose turn it is and that do not run."""
         through = initialized(self.slots)
+        yield from (slot for slot in self.slots if slot.kind == "ephemeral" and slot.current is None)
         for slot in self.slots:
             current = slot.current
             if slot.kind == "init":
@@ -202,6 +206,8 @@ class PodWorker:
                 if not slot.running:
                     yield slot
                 return
+            if slot.kind == "ephemeral":
+                continue
             if current is None or (current.state == "exited" and slot.restarts_after(current.exit_code, self.policy)):
                 yield slot
             if slot.kind == "sidecar" and not slot.started and not through:

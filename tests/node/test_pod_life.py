@@ -267,6 +267,30 @@ def test_a_new_image_ends_a_crash_loop_at_once() -> None:
     assert node.ready() and node.container()["image"] == "instant:v1"
 
 
+def test_an_ephemeral_container_joins_a_running_pod_and_changes_nothing_else() -> None:
+    node = Node()
+    node.add()
+    node.run(5)
+    pod = node.pod()
+    debug = [{"name": "debug", "image": "instant:v1", "command": ["sh", "-c", "sleep 5; exit 1"]}]
+    spec = {**pod["spec"], "ephemeralContainers": debug}
+    node.api.store("pods", {**pod, "metadata": {**pod["metadata"]}, "spec": spec}, "MODIFIED")
+    node.run(3)
+    (row,) = node.pod()["status"]["ephemeralContainerStatuses"]
+    assert "running" in row["state"] and node.ready() and node.phase() == "Running"
+    node.run(30)
+    (row,) = node.pod()["status"]["ephemeralContainerStatuses"]
+    assert row["state"]["terminated"]["exitCode"] == 1 and row["restartCount"] == 0
+    assert node.ready() and node.container()["restartCount"] == 0
+    node.kubelet.stop()
+    node.kubelet.start()
+    node.run(5)
+    assert node.pod()["status"]["ephemeralContainerStatuses"] == [row] and node.ready()
+    node.api.delete_pod("p")
+    node.run(10)
+    assert node.api.get("pods", "p") is None
+
+
 def test_the_deadline_of_a_pod() -> None:
     node = Node()
     node.add(activeDeadlineSeconds=20)
