@@ -93,24 +93,6 @@ class Algorithm:
 
     # Node by node ----------------------------------------------------------------------------------------------------
 
-    def check(self, framework: Framework, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
-        """All filters on one node: with the Pods that are nominated to it and matter as much, and without them."""
-        nominated = self.handle.nominator.by_node.get(node.name)
-        others = (
-            [other for other in nominated.values() if other.priority >= pod.priority and other.uid != pod.uid]
-            if nominated
-            else []
-        )
-        if others:
-            trial, crowded = state.clone(), node.copy()
-            for other in others:
-                crowded.add_pod(other)
-                framework.add_pod(trial, pod, other, crowded)
-            status = framework.run_filters(trial, pod, crowded)
-            if status is not None:
-                return status
-        return framework.run_filters(state, pod, node)
-
     def _nominated(
         self,
         framework: Framework,
@@ -122,7 +104,7 @@ class Algorithm:
         node = self.handle.cache.by_name.get(pod.nominated_node)
         if node is None or not node.node:
             return None
-        status = self.check(framework, state, pod, node)
+        status = framework.run_filters_with_nominated(state, pod, node)
         if status is not None:
             statuses[node.name] = status
             return None
@@ -144,7 +126,7 @@ class Algorithm:
         feasible: list[NodeInfo] = []
         for i in range(len(nodes)):
             node = nodes[(self.start + i) % len(nodes)]
-            status = self.check(framework, state, pod, node)
+            status = framework.run_filters_with_nominated(state, pod, node)
             if status is None:
                 feasible.append(node)
                 if decision is not None:
@@ -253,7 +235,7 @@ class Algorithm:
         for name in self.handle.nominator.by_node:
             info = self.handle.cache.by_name.get(name)
             if info is not None and info.node and first <= info.index < after_last:
-                status = self.check(framework, state, pod, info)
+                status = framework.run_filters_with_nominated(state, pod, info)
                 if status is not None:
                     statuses[name] = status
                     picked = [index for index in picked if index != info.index]

@@ -38,6 +38,14 @@ DEFAULT_PLUGINS: tuple[tuple[str, int], ...] = (  # in order, with the weight of
 )
 
 
+# *Note*: the fields of the second line are taken and change nothing here; `extenders` are refused.
+FIELDS = (
+    *("apiVersion", "kind", "percentageOfNodesToScore", "podInitialBackoffSeconds", "podMaxBackoffSeconds", "profiles"),
+    *("parallelism", "leaderElection", "clientConnection", "enableProfiling", "enableContentionProfiling"),
+)
+PROFILE_FIELDS = ("schedulerName", "percentageOfNodesToScore", "plugins", "pluginConfig")
+
+
 class ConfigError(ValueError):
     """A configuration that cannot be used; the message names the field."""
 
@@ -65,6 +73,7 @@ def load(text: str) -> Obj:
 def build(config: Obj | None, handle: Handle, registry: Mapping[str, type[Plugin]]) -> Settings:
     """The profiles of a configuration, with their plugins made."""
     config = config or {}
+    _known(config, FIELDS, "the scheduler's configuration")
     if config.get("apiVersion", API_VERSION) != API_VERSION or config.get("kind", KIND) != KIND:
         raise ConfigError(
             f'apiVersion, kind: Invalid value: "{config.get("apiVersion")}, {config.get("kind")}": '
@@ -80,15 +89,40 @@ def build(config: Obj | None, handle: Handle, registry: Mapping[str, type[Plugin
             f"podMaxBackoffSeconds: Invalid value: {most:g}: must be greater than or equal to PodInitialBackoffSeconds"
         )
     frameworks: dict[str, Framework] = {}
-    for i, profile in enumerate(config.get("profiles") or [{}]):
+    profiles = _list(config.get("profiles"), "profiles") or [{}]
+    for i, profile in enumerate(profiles):
         path = f"profiles[{i}]"
-        name = profile.get("schedulerName") or (DEFAULT_SCHEDULER if len(config.get("profiles") or [{}]) == 1 else "")
+        _known(profile, PROFILE_FIELDS, path)
+        name = profile.get("schedulerName") or (DEFAULT_SCHEDULER if len(profiles) == 1 else "")
         if not name:
             raise ConfigError(f"{path}.schedulerName: Required value")
         if name in frameworks:
             raise ConfigError(f'{path}.schedulerName: Duplicate value: "{name}"')
         frameworks[name] = _framework(name, profile, path, handle, registry)
     return Settings(percentage, initial, most, frameworks)
+
+
+def _known(value: Any, fields: Sequence[str], path: str) -> None:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{path}: must be a mapping, not {type(value).__name__}")
+    for field in value:
+        if field not in fields:
+            raise ConfigError(f'{path}: unknown field "{field}"')
+
+
+def _list(value: Any, path: str) -> list[Obj]:
+    if value is not None and not isinstance(value, list):
+        raise ConfigError(f"{path}: must be a list, not {type(value).__name__}")
+    return value or []
+
+
+def _entries(value: Any, fields: Sequence[str], path: str) -> list[Obj]:
+    """A list of mappings, each with a name."""
+    for i, entry in enumerate(_list(value, path)):
+        _known(entry, fields, f"{path}[{i}]")
+        if not isinstance(entry.get("name"), str):
+            raise ConfigError(f"{path}[{i}].name: Required value")
+    return value or []
 
 
 def _percentage(value: Any, path: str) -> int | None:
@@ -111,13 +145,13 @@ def _seconds(config: Obj, field: str, default: float) -> float:
 
 def _framework(name: str, profile: Obj, path: str, handle: Handle, registry: Mapping[str, type[Plugin]]) -> Framework:
     plugins = profile.get("plugins") or {}
-    args = {entry["name"]: entry.get("args") or {} for entry in profile.get("pluginConfig") or ()}
-    for point in plugins:
-        if point != "multiPoint" and point not in POINTS:
-            raise ConfigError(
-                f'{path}.plugins: Unsupported value: "{point}": supported values: "multiPoint", '
-                + ", ".join(f'"{point}"' for point in POINTS)
-            )
+    _known(plugins, ("multiPoint", *POINTS), f"{path}.plugins")
+    for point, given in plugins.items():
+        _known(given or {}, ("enabled", "disabled"), f"{path}.plugins.{point}")
+        for which in given or ():
+            _entries(given[which], ("name", "weight"), f"{path}.plugins.{point}.{which}")
+    entries = _entries(profile.get("pluginConfig"), ("name", "args"), f"{path}.pluginConfig")
+    args = {entry["name"]: entry.get("args") or {} for entry in entries}
     made: dict[str, Plugin] = {}
 
     def make(plugin: str, where: str) -> Plugin:
@@ -161,7 +195,7 @@ def _framework(name: str, profile: Obj, path: str, handle: Handle, registry: Map
     if not points["bind"]:
         raise ConfigError(f"{path}.plugins.bind: at least one plugin must be enabled")
     percentage = _percentage(profile.get("percentageOfNodesToScore"), f"{path}.percentageOfNodesToScore")
-    return Framework(name, points, percentage)
+    return Framework(name, points, percentage, handle.nominator)
 
 
 def _merge(defaults: Sequence[tuple[str, int]], given: Obj) -> list[tuple[str, int]]:

@@ -9,6 +9,7 @@ from controlplane.scheduler.budget import guarded
 from controlplane.scheduler.events import EventHint, Hint, concerns
 from controlplane.scheduler.framework import MAX_SCORE, MIN_SCORE, POINTS, CycleState, Nominated, Plugin, implements
 from controlplane.scheduler.node_info import NodeInfo
+from controlplane.scheduler.nominator import Nominator
 from controlplane.scheduler.pod_info import PodInfo
 from controlplane.scheduler.status import SKIP, Code, FitError, PluginError, Status
 
@@ -30,9 +31,14 @@ class Framework:
     """One profile at work: its plugins, by extension point, in order."""
 
     def __init__(
-        self, name: str, points: Mapping[str, Sequence[tuple[Plugin, int]]], percentage: int | None = None
+        self,
+        name: str,
+        points: Mapping[str, Sequence[tuple[Plugin, int]]],
+        percentage: int | None,
+        nominator: Nominator,
     ) -> None:
         self.name = name
+        self.nominator = nominator
         self.percentage = percentage  # percentageOfNodesToScore of the profile, if it sets one
         self.running = ""  # the plugin that was called last: the one to blame when something raises
         by_point = {point: [plugin for plugin, _ in points.get(point, ())] for point in POINTS}
@@ -116,6 +122,20 @@ class Framework:
             if status is not None and status.code != Code.SUCCESS:
                 return self.refusal(plugin, status)
         return None
+
+    def run_filters_with_nominated(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
+        """All filters: as if the Pods that are nominated to the node and matter as much were there, and as it is."""
+        nominated = self.nominator.by_node.get(node.name)
+        if nominated:
+            others = [other for other in nominated.values() if other.priority >= pod.priority and other.uid != pod.uid]
+            trial, crowded = state.clone(), node.copy()
+            for other in others:
+                crowded.add_pod(other)
+                self.add_pod(trial, pod, other, crowded)
+            status = self.run_filters(trial, pod, crowded) if others else None
+            if status is not None:
+                return status
+        return self.run_filters(state, pod, node)
 
     def refusal(self, plugin: Plugin, status: Status) -> Status:
         """A filter's verdict that is no success: a rejection, or the filter broke."""

@@ -114,7 +114,7 @@ class DefaultPreemption(Plugin):
             return NO_VICTIMS
         for other in lesser:
             self._take(framework, state, pod, other, node)
-        refusal = self._check(framework, state, pod, node)
+        refusal = framework.run_filters_with_nominated(state, pod, node)
         if refusal is not None:
             return refusal
         lesser.sort(key=self._importance)
@@ -125,7 +125,7 @@ class DefaultPreemption(Plugin):
             for other in group:  # spare them again, the most important ones first
                 node.add_pod(other)
                 framework.add_pod(state, pod, other, node)
-                if self._check(framework, state, pod, node) is not None:
+                if framework.run_filters_with_nominated(state, pod, node) is not None:
                     self._take(framework, state, pod, other, node)
                     victims.append(other)
                     violations += counts
@@ -138,19 +138,6 @@ class DefaultPreemption(Plugin):
     def _take(framework: Framework, state: CycleState, pod: PodInfo, other: PodInfo, node: NodeInfo) -> None:
         node.remove_pod(other)
         framework.remove_pod(state, pod, other, node)
-
-    def _check(self, framework: Framework, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
-        nominated = self.handle.nominator.by_node.get(node.name, {})
-        others = [other for other in nominated.values() if other.priority >= pod.priority and other.uid != pod.uid]
-        if others:
-            trial, crowded = state.clone(), node.copy()
-            for other in others:
-                crowded.add_pod(other)
-                framework.add_pod(trial, pod, other, crowded)
-            status = framework.run_filters(trial, pod, crowded)
-            if status is not None:
-                return status
-        return framework.run_filters(state, pod, node)
 
     # Choosing and acting ---------------------------------------------------------------------------------------------
 
