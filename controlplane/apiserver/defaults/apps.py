@@ -127,7 +127,7 @@ def _scaling_rules(rules: Obj | None, window: int | None, policies: list[Obj]) -
     if window is not None:
         _default(rules, "stabilizationWindowSeconds", window)
     _text(rules, "selectPolicy", "Max")
-    if not rules.get("policies"):
+    if rules.get("policies") is None:
         rules["policies"] = policies
     return rules
 

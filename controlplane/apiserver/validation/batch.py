@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from controlplane.apiserver import fields
@@ -293,8 +294,36 @@ def job_update(new: Obj, old: Obj) -> Errors:
         errors.append(fields.invalid("spec.template", show_template(pods), meta.IMMUTABLE))
     for key in _FIXED:
         if not same(spec.get(key), before.get(key)):
-            errors.append(fields.invalid(f"spec.{key}", spec.get(key), meta.IMMUTABLE))
+            errors.append(fields.invalid(f"spec.{key}", _show(key, spec.get(key)), meta.IMMUTABLE))
     return errors
+
+
+def _show(key: str, value: Any) -> Any:
+    """The value of a field that stays as it is, in a message: with the names that it has inside the server."""
+    if not isinstance(value, dict):
+        return value
+    rules: list[Obj] = []
+    for rule in value.get("rules") or ():
+        if key == "successPolicy":
+            rules.append(
+                {"SucceededIndexes": rule.get("succeededIndexes"), "SucceededCount": rule.get("succeededCount")}
+            )
+            continue
+        codes, conditions = rule.get("onExitCodes"), rule.get("onPodConditions")
+        rules.append(
+            {
+                "Action": rule.get("action", ""),
+                "OnExitCodes": codes
+                and {
+                    "ContainerName": codes.get("containerName"),
+                    "Operator": codes.get("operator", ""),
+                    "Values": codes.get("values"),
+                },
+                "OnPodConditions": conditions
+                and [{"Type": c.get("type", ""), "Status": c.get("status", "")} for c in conditions],
+            }
+        )
+    return Raw(json.dumps({"Rules": rules or None}, separators=(",", ":")))
 
 
 def _scheduling_is_open(spec: Obj, before: Obj, old: Obj) -> bool:

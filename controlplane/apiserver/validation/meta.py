@@ -60,6 +60,14 @@ def annotation_map(values: dict[str, str] | None, path: str) -> Errors:
     return errors
 
 
+def _show_owners(refs: list[Obj]) -> Raw:
+    keys = ("apiVersion", "kind", "name", "uid", "controller", "blockOwnerDeletion")
+    shown = [
+        {k: ref.get(k, "") for k in keys[:4]} | {k: ref[k] for k in keys[4:] if ref.get(k) is not None} for ref in refs
+    ]
+    return Raw("[" + ",".join("{" + ",".join(f'"{k}":{go_json(v)}' for k, v in r.items()) + "}" for r in shown) + "]")
+
+
 def _owner_reference(ref: Obj, path: str) -> Errors:
     errors: Errors = []
     api_version, kind = ref.get("apiVersion", ""), ref.get("kind", "")
@@ -91,7 +99,7 @@ def owner_references(refs: list[Obj] | None, path: str) -> Errors:
                 errors.append(
                     fields.invalid(
                         path,
-                        refs,
+                        _show_owners(refs),
                         "Only one reference can have Controller set to true. Found "
                         f'"true" in references for {first} and {name}',
                     )

@@ -8,7 +8,7 @@ from controlplane.apiserver import fields
 from controlplane.apiserver.fields import FieldError, Raw, go_json
 from controlplane.apiserver.validation import meta, scheduling
 from controlplane.apiserver.validation.paths import no_backsteps
-from controlplane.apiserver.validation.pod_diff import struct_diff
+from controlplane.apiserver.validation.pod_diff import show_struct, struct_diff
 from controlplane.apiserver.validation.quantities import positive, value_of
 from controlplane.apiserver.validation.semantics import same
 from controlplane.apiserver.validation.storage import VOLUME_MODES, access_modes, annotated_class, class_name
@@ -116,7 +116,9 @@ def persistent_volume_update(new: Obj, old: Obj) -> Errors:
     if before.get("nodeAffinity") is not None and not same(spec.get("nodeAffinity"), before["nodeAffinity"]):
         errors.append(
             fields.invalid(
-                "nodeAffinity", spec.get("nodeAffinity"), meta.IMMUTABLE + ", except for updating from beta label to GA"
+                "nodeAffinity",
+                _show_affinity(spec.get("nodeAffinity")),
+                meta.IMMUTABLE + ", except for updating from beta label to GA",
             )
         )
     return errors
@@ -162,3 +164,11 @@ def claim_update(new: Obj, old: Obj) -> Errors:
                 fields.forbidden("spec.resources.requests.storage", "field can not be less than status.capacity")
             )
     return errors + meta.immutable(spec.get("volumeMode"), before.get("volumeMode"), "volumeMode")
+
+
+def _show_affinity(affinity: Obj | None) -> Raw | None:
+    if affinity is None:
+        return None
+    required = affinity.get("required")
+    shown = "null" if required is None else show_struct("NodeSelector", required)
+    return Raw(f'{{"Required":{shown}}}')

@@ -124,3 +124,8 @@ def show_template(template: Obj) -> Raw:
     """A Pod template in a message: the metadata's fields, then the spec."""
     shown = {**_meta(template.get("metadata") or {}), "Spec": _internal(template.get("spec") or {})}
     return Raw(_escaped(json.dumps(shown, ensure_ascii=False, separators=(",", ":"))))
+
+
+def show_struct(name: str, value: Obj) -> Raw:
+    """A value of the struct `name` in a message."""
+    return Raw(_escaped(json.dumps(_struct(name, value), ensure_ascii=False, separators=(",", ":"))))

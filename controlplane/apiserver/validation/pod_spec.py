@@ -45,7 +45,7 @@ def pod_spec(spec: Obj, path: str, *, is_pod: bool, pod_name: str = "") -> Error
     errors += _choice(spec, "restartPolicy", _RESTART, path) + _choice(spec, "dnsPolicy", _DNS, path)
     if selector := spec.get("nodeSelector"):
         errors += meta.labels(selector, f"{path}.nodeSelector")
-    if spec.get("securityContext"):
+    if spec.get("securityContext") or spec.get("shareProcessNamespace"):
         errors += security.pod_security(spec, f"{path}.securityContext")
     if "affinity" in spec:
         errors += scheduling.affinity(spec["affinity"], f"{path}.affinity")

@@ -11,6 +11,7 @@ from typing import Any
 from controlplane.apiserver import fields
 from controlplane.apiserver.fields import FieldError
 from controlplane.apiserver.validation.paths import local_path
+from controlplane.apiserver.validation.pod_diff import show_struct
 from controlplane.apiserver.validation.text import range_error
 
 Obj = dict[str, Any]
@@ -88,14 +89,18 @@ def container_security(context: Obj | None, path: str, *, host_users: bool) -> E
     if context.get("allowPrivilegeEscalation") is False:
         if context.get("privileged"):
             errors.append(
-                fields.invalid(path, context, "cannot set `allowPrivilegeEscalation` to false and `privileged` to true")
+                fields.invalid(
+                    path,
+                    show_struct("SecurityContext", context),
+                    "cannot set `allowPrivilegeEscalation` to false and `privileged` to true",
+                )
             )
         for capability in (context.get("capabilities") or {}).get("add") or ():
             if capability == "CAP_SYS_ADMIN":
                 errors.append(
                     fields.invalid(
                         path,
-                        context,
+                        show_struct("SecurityContext", context),
                         "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN",
                     )
                 )
@@ -103,9 +108,7 @@ def container_security(context: Obj | None, path: str, *, host_users: bool) -> E
 
 
 def pod_security(spec: Obj, path: str) -> Errors:
-    context = spec.get("securityContext")
-    if not context:
-        return []
+    context = spec.get("securityContext") or {}
     errors: Errors = []
     for key in ("fsGroup", "runAsUser", "runAsGroup"):
         if (value := context.get(key)) is not None:
