@@ -1,12 +1,18 @@
-"""A scheduler of your own from one function, in place of the whole algorithm or beside the default scheduler.
+"""A scheduler of your own: one function in place of the whole algorithm, or plugins beside the default ones.
 
     @from_function
     def fewest_pods(pod, nodes):
         return min(nodes, key=lambda node: len(node.pods)).name
 
-    Cluster(scheduler=fewest_pods)
+    class EvenNames(Plugin):
+        def score(self, state, pod, node):
+            return 100 if node.name[-1] in "02468" else 0
 
-The queue, the binding, the events and the status stay what they are; only the choice is yours.
+    Cluster(scheduler=fewest_pods)
+    Cluster(scheduler=from_plugins(EvenNames, weight=5))
+
+The queue, the binding, the events and the status stay what they are; only the choice is yours.  With a `scheduler_name`
+of its own, such a scheduler runs beside the default one, in any cluster to which there is a client.
 """
 
 from __future__ import annotations
@@ -20,10 +26,11 @@ from controlplane.clock import Loop
 from controlplane.scheduler.algorithm import NoNodes, Placement
 from controlplane.scheduler.budget import limited
 from controlplane.scheduler.explain import Decision
-from controlplane.scheduler.framework import CycleState
+from controlplane.scheduler.framework import CycleState, Plugin
 from controlplane.scheduler.handle import Handle
 from controlplane.scheduler.node_info import NodeInfo
 from controlplane.scheduler.pod_info import DEFAULT_SCHEDULER, PodInfo
+from controlplane.scheduler.registry import REGISTRY
 from controlplane.scheduler.resources import Resources, pod_requests
 from controlplane.scheduler.runtime import Framework, describe
 from controlplane.scheduler.scheduler import Scheduler
@@ -140,4 +147,21 @@ def from_function(choose: Choose, scheduler_name: str = DEFAULT_SCHEDULER) -> Ca
 
     make.__name__ = name
     make.__doc__ = choose.__doc__
+    return make
+
+
+def from_plugins(
+    *plugins: type[Plugin], weight: int = 1, scheduler_name: str = DEFAULT_SCHEDULER
+) -> Callable[[Loop, Client], Scheduler]:
+    """A scheduler part with the default plugins and these; one that has the name of a default plugin replaces it.
+
+    `weight` is what their scores count; a replaced plugin keeps its own.
+    """
+    entries = [{"name": p.name, "weight": weight} for p in plugins if p.name not in REGISTRY]
+    config = {"profiles": [{"schedulerName": scheduler_name, "plugins": {"multiPoint": {"enabled": entries}}}]}
+
+    def make(loop: Loop, client: Client) -> Scheduler:
+        return Scheduler(loop, client, config=config, plugins={p.name: p for p in plugins})
+
+    make.__name__ = "_".join(p.name for p in plugins)
     return make

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from controlplane.scheduler.custom import NodeView, from_function
+from controlplane.scheduler.custom import NodeView, from_function, from_plugins
 from controlplane.scheduler.framework import CycleState, Plugin
 from controlplane.scheduler.node_info import NodeInfo
+from controlplane.scheduler.plugins.taint_toleration import TaintToleration
 from controlplane.scheduler.pod_info import PodInfo
 from controlplane.scheduler.scheduler import Scheduler
 from controlplane.scheduler.status import Code, Status
@@ -89,17 +90,28 @@ def test_permit_holds_a_pod_until_it_is_allowed_or_time_is_up() -> None:
     assert "rejected due to timeout after waiting 10s at plugin Pairs" in world.message("r")
 
 
+class Lenient(TaintToleration):
+    """Minds no taint, but still likes nodes without."""
+
+    name = "TaintToleration"
+
+    def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
+        return None
+
+
 def test_subclassing_a_plugin_changes_one_thing() -> None:
-    from controlplane.scheduler.plugins.taint_toleration import TaintToleration
-
-    class Lenient(TaintToleration):
-        name = "TaintToleration"
-
-        def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
-            return None
-
-    world = World(node("a", taints=[{"key": "k", "effect": "NoSchedule"}]), plugins={"TaintToleration": Lenient})
+    world = World(node("a", taints=[{"key": "k", "effect": "NoSchedule"}]), make=from_plugins(Lenient))
     assert world.place(pod("p")) == "a"
+    world.client.add(node("b"))
+    world.client.add(node("c", taints=[{"key": "k", "effect": "PreferNoSchedule"}]))
+    assert world.place(pod("q", "100m")) in ("a", "b")
+    assert world.scores("q", "TaintToleration") == {"a": 100, "b": 100, "c": 0}
+
+
+def test_plugins_join_the_default_ones() -> None:
+    world = World(node("n1", "8"), node("n2", "4"), make=from_plugins(EvenNames, weight=50))
+    assert world.place(pod("p", "1")) == "n2"
+    assert world.scheduler.explain("default/p").scores["EvenNames"].weight == 50
 
 
 def test_two_schedulers_share_the_cluster_without_binding_twice() -> None:
