@@ -111,8 +111,8 @@ class NodeLoss:
             if s["metadata"].get("labels", {}).get("kubernetes.io/service-name") == "web"
         )
         return (
-            f"{self.node} Ready={ready:<7}  Pods here {len(here)} (Ready {sum(map(is_ready, here))}, terminating "
-            f"{going})  elsewhere {len(there)} (Ready {sum(map(is_ready, there))})  ready endpoints {endpoints}"
+            f"{self.node} Ready={ready:<7}  Pods: {len(here)} here ({sum(map(is_ready, here))} ready, {going} going), "
+            f"{len(there)} elsewhere ({sum(map(is_ready, there))} ready)  ready endpoints {endpoints}"
         )
 
 

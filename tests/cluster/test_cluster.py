@@ -62,10 +62,10 @@ def test_a_node_is_lost_and_comes_back() -> None:
     cluster = demo.boot(seed=0)
     loss = demo.NodeLoss(cluster).run()
     unknown = next(at for at, seen in loss.timeline if "Ready=Unknown" in seen)
-    evicted = next(at for at, seen in loss.timeline if "terminating 2" in seen)
+    evicted = next(at for at, seen in loss.timeline if "2 going" in seen)
     assert abs(unknown - 53.3) <= 5  # tests/conformance/node_failure.want.json
     assert abs(evicted - 353.3) <= 5
-    assert "elsewhere 4 (Ready 4)" in loss.timeline[-1][1]
+    assert "4 elsewhere (4 ready)" in loss.timeline[-1][1]
     assert all(at <= unknown + 2 for at in loss.failures())
     demo.bring_back(cluster)
     assert nodes_ready(2)(cluster.client) == ""
