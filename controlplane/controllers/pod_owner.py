@@ -65,6 +65,8 @@ class PodOwner(Controller):
 
     def on_pod(self, type: str, old: Obj | None, new: Obj | None) -> Keys:
         """Note what was expected and is seen now; lead to the owner, or to who might adopt."""
+        if not (self._concerns(new) or self._concerns(old)):
+            return ()
         if new is None:
             return self._pod_gone(old or {})
         if old is not None:
@@ -76,6 +78,13 @@ class PodOwner(Controller):
             self.expectations.creation_observed(owner)
             return (owner,)
         return self._adopters(new) if controller_of(new) is None else ()
+
+    def _concerns(self, pod: Obj | None) -> bool:
+        """Is it controlled by one of our kind, or by nobody?"""
+        if pod is None:
+            return False
+        ref = controller_of(pod)
+        return ref is None or ref["kind"] == self.kind
 
     def _pod_changed(self, old: Obj, new: Obj) -> Keys:
         keys: list[str] = []

@@ -31,7 +31,7 @@ class ReplicaSetController(PodOwner):
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self.tally = PodTally()
+        self.tally = PodTally(self.kind)
 
     def on_pod(self, type: str, old: Obj | None, new: Obj | None) -> Keys:
         self.tally.change(old, new)

@@ -29,9 +29,13 @@ NONE = Count()
 
 
 class PodTally:
-    """A function of the Pod cache: feed it every difference that the informer tells of, and nothing else."""
+    """A function of the Pod cache: feed it every difference that the informer tells of, and nothing else.
 
-    def __init__(self) -> None:
+    It counts what is controlled by owners of one kind.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
         self._counts: dict[str, Count] = {}  # by the controller's uid
         self._orphans: dict[str, dict[str, Obj]] = {}  # by namespace, then key: active Pods that nobody controls
 
@@ -44,8 +48,8 @@ class PodTally:
         return [(key, pod["metadata"].get("labels") or {}) for key, pod in found.items()] if found else ()
 
     def change(self, old: Obj | None, new: Obj | None) -> None:
-        before = _facts(old) if old is not None else None
-        after = _facts(new) if new is not None else None
+        before = self._facts(old) if old is not None else None
+        after = self._facts(new) if new is not None else None
         if before == after:
             if new is not None and after is not None and after[0] is None:
                 self._orphan(new, after[1])
@@ -87,16 +91,17 @@ class PodTally:
         if not (count.active or count.terminating):
             del self._counts[uid]
 
-
-def _facts(pod: Obj) -> tuple[str | None, str, Labels]:
-    """(the controller's uid, "ready" | "active" | "terminating" | "" for finished, labels)."""
-    meta: Any = pod["metadata"]
-    ref = controller_of(pod)
-    if is_finished(pod):
-        state = ""
-    elif "deletionTimestamp" in meta:
-        state = "terminating"
-    else:
-        state = "ready" if is_ready(pod) else "active"
-    labels = meta.get("labels")
-    return (ref["uid"] if ref is not None else None, state, tuple(labels.items()) if labels else ())
+    def _facts(self, pod: Obj) -> tuple[str | None, str, Labels]:
+        """(the controller's uid, "ready" | "active" | "terminating" | "" for finished or none of ours, labels)."""
+        meta: Any = pod["metadata"]
+        ref = controller_of(pod)
+        if ref is not None and ref["kind"] != self.kind:
+            return "", "", ()
+        if is_finished(pod):
+            state = ""
+        elif "deletionTimestamp" in meta:
+            state = "terminating"
+        else:
+            state = "ready" if is_ready(pod) else "active"
+        labels = meta.get("labels")
+        return ref["uid"] if ref is not None else None, state, tuple(labels.items()) if labels else ()

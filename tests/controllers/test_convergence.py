@@ -10,9 +10,27 @@ from hypothesis import strategies as st
 
 from controlplane.client.base import Client, Obj, Objs
 from controlplane.clock import Loop
+from controlplane.controllers import (
+    DaemonSetController,
+    DeploymentController,
+    EndpointSliceController,
+    GarbageCollector,
+    JobController,
+    ReplicaSetController,
+    StatefulSetController,
+)
 from tests.controllers.plane import Plane, images, names
 from tests.faults import FaultyClient
 
+WORKLOADS = [
+    DeploymentController,
+    ReplicaSetController,
+    StatefulSetController,
+    DaemonSetController,
+    JobController,
+    EndpointSliceController,
+    GarbageCollector,
+]
 SETTLE = 1500.0  # seconds: the longest back-off of a key that kept failing, and then some
 
 
@@ -21,7 +39,7 @@ class Ordeal:
 
     def __init__(self, seed: int) -> None:
         self.faulty: list[FaultyClient] = []
-        self.plane = Plane(seed=seed, wrap=self._wrap)
+        self.plane = Plane(WORKLOADS, seed=seed, wrap=self._wrap)
         self.rng = random.Random(seed)
         self.size = {"web": 3, "db": 2}
         self.image = "app:v1"
