@@ -20,7 +20,6 @@ class ContainerSlot:
     __slots__ = (
         "busy",
         "current",
-        "kill_reason",
         "kind",
         "last",
         "prober",
@@ -46,7 +45,6 @@ class ContainerSlot:
         self.ready = False
         self.stopping = False
         self.stop_by = 0.0  # when SIGKILL comes
-        self.kill_reason = ""
         self.prober: Prober | None = None
         self.retry: Timer | None = None
 

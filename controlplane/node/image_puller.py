@@ -19,10 +19,13 @@ ImageDone = Callable[[Image | Failure], None]
 class ImagePuller:
     """Pulls what `imagePullPolicy` asks for, with events, and waits longer after each failure."""
 
-    def __init__(self, loop: Loop, runtime: Runtime, recorder: EventRecorder) -> None:
+    def __init__(
+        self, loop: Loop, runtime: Runtime, recorder: EventRecorder, on_image: Callable[[], None] = lambda: None
+    ) -> None:
         self.loop = loop
         self.runtime = runtime
         self.recorder = recorder
+        self.on_image = on_image  # told when there is one more image on the machine
         self.backoff = Backoff(loop)
         self._failures: dict[str, str] = {}  # key -> why the last pull failed
 
@@ -76,6 +79,7 @@ class ImagePuller:
                 f"waiting). Image size: {result.size} bytes.",
             )
             self.forget(pod, slot)
+            self.on_image()
         done(result)
 
     def key(self, pod: Obj, slot: ContainerSlot) -> str:

@@ -61,7 +61,7 @@ class Kubelet:
         self.recorder = EventRecorder(loop, client, "kubelet", name)
         self.node = NodeStatus(self, capacity, labels)
         self.statuses = StatusManager(self)
-        self.images = ImagePuller(loop, runtime, self.recorder)
+        self.images = ImagePuller(loop, runtime, self.recorder, self.node.changed)
         self.crashes = Backoff(loop)
         self.evictions = EvictionManager(self)
         self.api = KubeletApi(self)

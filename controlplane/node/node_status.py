@@ -86,6 +86,7 @@ class NodeStatus:
         kubelet = self.kubelet
         self.ready, self._delay = False, RETRY
         self._conditions = {}
+        self._changed = False
         kubelet.recorder.event(self.reference(), "Normal", "Starting", "Starting kubelet.")
         self._register()
         kubelet.later(NETWORK_READY, self._network_ready)

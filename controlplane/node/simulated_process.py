@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from controlplane.clock import Timer
 from controlplane.node import commands
 from controlplane.node.images import Behaviour
-from controlplane.node.network import REFUSED, RESET, Reply
+from controlplane.node.network import RESET, Reply
 from controlplane.node.pod_resources import amount
 from controlplane.node.runtime import Container, Obj, Usage
 
@@ -196,10 +196,6 @@ class Process:
             reply(self.status, f"App {version}, Pod {self.pod}, node {self.runtime.node}", version)
         if not self._waiting and self._draining_until is not None and self.runtime.loop.now() >= self._draining_until:
             self.exit(self.behaviour.term_exit_code)
-
-    def refusal(self, ip: str, port: int) -> str:
-        """What a client hears that connects to a port where nobody listens."""
-        return f"dial tcp {ip}:{port}: connect: {REFUSED}"
 
     def write(self, line: str) -> None:
         """One line to the container's log."""

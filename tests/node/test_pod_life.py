@@ -177,6 +177,13 @@ def test_image_pull_policies(policy: str, pulls: int) -> None:
         assert node.container("one")["state"]["waiting"]["reason"] == "ErrImageNeverPull"
 
 
+def test_the_node_tells_which_images_it_has() -> None:
+    node = Node()
+    node.add()
+    node.run(15)
+    assert node.node()["status"]["images"] == [{"names": ["instant:v1"], "sizeBytes": 50 * 1024 * 1024}]
+
+
 def test_init_containers_run_one_after_another() -> None:
     node = Node()
     wait = {"image": "instant:v1", "command": ["sleep", "5"]}
