@@ -31,6 +31,10 @@ class DecodeError(ValueError):
     """Bytes that are no JSON (or YAML), in the words in which Go says so."""
 
 
+class YamlError(DecodeError):
+    """A text that is no YAML: upstream puts other words around what is wrong with it."""
+
+
 class DuplicateDict(dict[str, Any]):
     """An object that was sent with some key more than once: the last value counts, the others are told of here."""
 
@@ -77,7 +81,7 @@ def decode_yaml(raw: bytes) -> Any:
     try:
         value = yaml.load(raw.decode("utf-8"), JsonLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as problem:
-        raise DecodeError(f"error converting YAML to JSON: yaml: {go_message(problem)}") from None
+        raise YamlError(f"yaml: {go_message(problem)}") from None
     if b"*" in raw:
         _refuse_excessive_aliasing(value)
     return _checked(b"[" * (MAX_DEPTH + 1), value)
@@ -128,7 +132,7 @@ def _refuse_excessive_aliasing(value: Any) -> None:
         node = todo.pop()
         seen += 1
         if seen > MOST_NODES:
-            raise DecodeError("error converting YAML to JSON: yaml: document contains excessive aliasing")
+            raise YamlError("yaml: document contains excessive aliasing")
         if isinstance(node, (dict, list)):
             todo += node.values() if isinstance(node, dict) else node
 

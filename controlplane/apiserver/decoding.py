@@ -8,6 +8,7 @@ from controlplane.apiserver import errors, schema
 from controlplane.apiserver.api import Request
 from controlplane.apiserver.codec import (
     DecodeError,
+    YamlError,
     decode,
     decode_noting_duplicates,
     decode_yaml,
@@ -70,7 +71,8 @@ def read_object(
 ) -> Obj:
     """The body as an object of `kind`; 400 in upstream's words for anything else.
 
-    Parts of a body from within this process that are the very same objects as in `old` are taken as they are.  Unknown and repeated fields are refused ("Strict"), warned of ("Warn") or dropped ("Ignore").
+    Parts of a body from within this process that are the very same objects as in `old` are taken as they are.  Unknown
+    and repeated fields are refused ("Strict"), warned of ("Warn") or dropped ("Ignore").
     """
     try:
         if isinstance(request.body, dict) and isinstance(types.type_of(api_version, kind), schema.Type):
@@ -78,9 +80,9 @@ def read_object(
         else:
             value = read_value(request, note_duplicates=validation != "Ignore" and _may_repeat(request))
     except DecodeError as error:
+        said = error if isinstance(error, YamlError) else f"couldn't get version/kind; json parse error: {error}"
         raise errors.bad_request(
-            f"the object provided is unrecognized (must be of type {kind}): couldn't get "
-            f"version/kind; json parse error: {error} ({_summary(request.body)})"
+            f"the object provided is unrecognized (must be of type {kind}): {said} ({_summary(request.body)})"
         ) from None
     if not isinstance(value, dict):
         what = _go_kind(value)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from controlplane.apiserver import decoding, errors, fields
-from controlplane.apiserver.codec import DecodeError, decode, decode_yaml, encode
+from controlplane.apiserver.codec import DecodeError, YamlError, decode, decode_yaml, encode
 from controlplane.apiserver.defaults import apply as apply_defaults
 from controlplane.apiserver.options import write_options
 from controlplane.apiserver.patch import apply_json_patch, apply_merge_patch
@@ -66,6 +66,8 @@ def read_patch(body: Any, media: str) -> Any:
         if len(raw) > decoding.MAX_BODY:
             raise errors.too_large(f"Request entity too large: limit is {decoding.MAX_BODY}")
         return decode_yaml(raw) if media == APPLY else decode(raw)
+    except YamlError as error:
+        raise errors.bad_request(f"error decoding YAML: error converting YAML to JSON: {error}") from None
     except (DecodeError, TypeError) as error:
         raise errors.bad_request(f"error decoding patch: {error}") from None
 
