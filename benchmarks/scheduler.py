@@ -76,6 +76,12 @@ class Case(NamedTuple):
     objects: tuple[Obj, ...] = ()
 
 
+def own_label(name: str, i: int) -> Obj:
+    body = pod(name)
+    body["metadata"]["labels"]["statefulset.kubernetes.io/pod-name"] = name
+    return body
+
+
 def plain(name: str, i: int) -> Obj:
     return pod(name)
 
@@ -91,6 +97,7 @@ CASES = [
     *(Case("basic", nodes, min(10_000, nodes * 20), plain, 1000 if nodes == 5000 else 0) for nodes in GROWTH),
     Case("basic, all nodes scored", 5000, 2000, plain, config={"percentageOfNodesToScore": 100}),
     Case("every Pod different", 5000, 2000, lambda name, i: pod(name, f"{100 + i % 1000}m")),
+    Case("every Pod with its own label", 5000, 5000, own_label),
     Case("spread over zones", 5000, 5000, spread, 460),
     Case("spread over zones, softly", 5000, 5000, lambda name, i: spread(name, i, hard=False)),
     Case("spread by default, for a Service", 5000, 5000, plain, objects=(SERVICE,)),

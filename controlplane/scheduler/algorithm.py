@@ -46,7 +46,7 @@ class Algorithm:
         self.handle = handle
         self.percentage = percentage
         self.start = 0  # the node at which the next search begins, so that all get their turn
-        self._boards: dict[tuple[str, int], Board] = {}
+        self._boards: dict[tuple[str, str | int], Board] = {}
 
     def wanted(self, framework: Framework, nodes: int) -> int:
         """After how many feasible nodes the search ends."""
@@ -167,7 +167,8 @@ class Algorithm:
     # On columns ------------------------------------------------------------------------------------------------------
 
     def _board(self, framework: Framework, pod: PodInfo) -> Board:
-        key = (framework.name, pod.template.id)
+        template = pod.template
+        key = (framework.name, template.needs if framework.only_ours else template.id)
         board = self._boards.get(key)
         if board is None:
             if len(self._boards) >= BOARDS:

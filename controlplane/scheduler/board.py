@@ -21,7 +21,8 @@ REFUSED, FITS, UNKNOWN = 0, 1, 2  # itertools.compress takes the nodes that fit 
 
 
 class Board:
-    """The columns for one template in one profile.
+    """The columns for one template in one profile; where all local plugins are ours, for all templates with the same
+    needs.
 
     `fits` says whether the local filters at the head of the profile pass the node, `refusals` why not, `scores` sums
     the weighted scores of local plugins without NormalizeScore, and `raw` has a column for each local plugin with one.

@@ -104,6 +104,9 @@ class Template:
             for volume in spec.get("volumes") or ()
             if volume.get("persistentVolumeClaim")
         )
+        # What filters and scores of a single node ask about: Pods of a StatefulSet differ in their labels, not in this.
+        self.where = repr((self.node_selector, self.node_affinity, self.tolerations))
+        self.needs = repr((self.requests, self.assumed, self.host_ports, self.where))
 
 
 _templates: dict[str, Template] = {}

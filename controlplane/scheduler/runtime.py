@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from controlplane.scheduler.budget import guarded
+from controlplane.scheduler.budget import OURS, guarded
 from controlplane.scheduler.events import EventHint, Hint, concerns
 from controlplane.scheduler.framework import MAX_SCORE, MIN_SCORE, POINTS, CycleState, Nominated, Plugin, implements
 from controlplane.scheduler.node_info import NodeInfo
@@ -52,6 +52,7 @@ class Framework:
             Weighted(plugin, weight, implements(plugin, "normalize")) for plugin, weight in points.get("score", ())
         ]
         self.plugins: dict[str, Plugin] = {p.name: p for plugins in by_point.values() for p in plugins}
+        self.only_ours = all(type(plugin).__module__.startswith(OURS) for plugin in self.plugins.values())
         self._hints: dict[tuple[str, str], tuple[Hint | None, ...]] = {}
         for plugin in self.plugins.values():
             guarded(plugin)

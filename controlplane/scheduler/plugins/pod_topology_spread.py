@@ -1,6 +1,6 @@
 """PodTopologySpread: even numbers of matching Pods over zones, nodes and so on (upstream: plugins/podtopologyspread).
 
-What is counted for the Pods of one template is kept from cycle to cycle and brought up to date with the Pods that came
+What is counted for one set of constraints is kept from cycle to cycle and brought up to date with the Pods that came
 and went in between.
 """
 
@@ -33,7 +33,7 @@ from controlplane.scheduler.status import SKIP, Code, Status, unresolvable, unsc
 NAME = "PodTopologySpread"
 REFUSED = unschedulable("node(s) didn't match pod topology spread constraints", plugin=NAME)
 NO_LABEL = unresolvable("node(s) didn't match pod topology spread constraints (missing required label)", plugin=NAME)
-KEPT = 256  # templates for which counts are kept
+KEPT = 256  # counts kept
 
 
 def _domains(nodes: Sequence[NodeInfo], key: str) -> list[str | None]:
@@ -103,7 +103,7 @@ class PodTopologySpread(Plugin):
     def __init__(self, args: Obj, handle: Handle) -> None:
         super().__init__(args, handle)
         self.source = ConstraintSource(args, handle)
-        self._kept: dict[tuple[int, str], tuple[int, Counts]] = {}
+        self._kept: dict[tuple[str, str, bool, tuple[Constraint, ...]], Counts] = {}
 
     def events_to_register(self) -> tuple[EventHint, ...]:
         return (
@@ -112,14 +112,13 @@ class PodTopologySpread(Plugin):
             *(EventHint(event, self._node_matters) for event in (NODE_ADD, NODE_DELETE, NODE_LABEL, NODE_TAINT)),
         )
 
-    def _counts(self, pod: PodInfo, constraints: list[Constraint], action: str, all_keys: bool) -> Counts:
-        key = (pod.template.id, action)
-        version, counts = self._kept.get(key, (-1, None))
-        if counts is None or version != self.source.version:
+    def _counts(self, pod: PodInfo, constraints: list[Constraint], all_keys: bool) -> Counts:
+        key = (pod.namespace, pod.template.where, all_keys, tuple(constraints))
+        counts = self._kept.get(key)
+        if counts is None:
             if len(self._kept) >= KEPT:
                 del self._kept[next(iter(self._kept))]
-            counts = Counts(pod, constraints, all_keys)
-            self._kept[key] = (self.source.version, counts)
+            counts = self._kept[key] = Counts(pod, constraints, all_keys)
         counts.follow(self.handle.cache)
         return counts
 
@@ -132,7 +131,7 @@ class PodTopologySpread(Plugin):
             return None, Status(Code.ERROR, f"get constraints from pod: {error}")
         if not constraints:
             return None, SKIP
-        state[NAME] = self._counts(pod, constraints, "DoNotSchedule", True)
+        state[NAME] = self._counts(pod, constraints, True)
         return None, None
 
     def add_pod(self, state: CycleState, pod: PodInfo, other: PodInfo, node: NodeInfo) -> None:
@@ -190,7 +189,7 @@ class PodTopologySpread(Plugin):
         if not constraints:
             return SKIP
         all_keys = bool(pod.template.spread) or not self.source.system
-        counts = self._counts(pod, constraints, "ScheduleAnyway", all_keys)
+        counts = self._counts(pod, constraints, all_keys)
         domains = columns = [_domains(nodes, constraint.key) for constraint in constraints]
         if all_keys and any(None in column for column in columns):
             complete = [row for row in zip(*columns, strict=True) if None not in row]

@@ -68,7 +68,6 @@ class ConstraintSource:
         self.handle = handle
         self.system = (args.get("defaultingType") or "System") == "System" and not args.get("defaultConstraints")
         self.defaults: tuple[Obj, ...] = SYSTEM_DEFAULTS if self.system else tuple(args.get("defaultConstraints") or ())
-        self.version = 0  # grows when a workload's selector changes
         self._cache: dict[tuple[int, str], list[Constraint]] = {}
         self.services = handle.lister("services")
         self.owners = {kind: handle.lister(resource) for kind, resource in OWNERS.items()}
@@ -78,7 +77,6 @@ class ConstraintSource:
 
     def _on_workload(self, type: str, old: Obj | None, new: Obj | None) -> None:
         if old is None or new is None or old["spec"].get("selector") != new["spec"].get("selector"):
-            self.version += 1
             self._cache.clear()
 
     def of(self, pod: PodInfo, action: str) -> list[Constraint]:
