@@ -49,7 +49,7 @@ class Behaviour:
     drain: float = 5.0  # how long after SIGTERM it still takes requests; then it ends what it has begun, and exits
     term_exit_code: int = 0
     cpu: float = 0.01  # cores when idle
-    cpu_per_request: float = 0.002  # core-seconds
+    cpu_per_request: float = 0.002  # core-seconds; with a CPU limit, requests beyond what it allows have to wait
     memory: int = 20 * MiB
     memory_growth: float = 0.0  # bytes a second
     storage_growth: float = 0.0  # bytes a second written to the container's disk

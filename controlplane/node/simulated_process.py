@@ -50,8 +50,10 @@ class Process:
         self._script = _script(spec)
         self._tells_why = spec.get("terminationMessagePolicy") == "FallbackToLogsOnError"
         self._ports = frozenset(p["containerPort"] for p in spec.get("ports") or () if "containerPort" in p)
-        limit = ((spec.get("resources") or {}).get("limits") or {}).get("memory")
-        self._memory_limit = int(amount(limit)) if limit else 0
+        limits = (spec.get("resources") or {}).get("limits") or {}
+        self._memory_limit = int(amount(limits["memory"])) if "memory" in limits else 0
+        self._cpu_limit = amount(limits["cpu"]) if "cpu" in limits else 0.0
+        self._free_at = 0.0  # when it is through with the requests that it has taken
         self._listening_from = 0.0
         self._draining_until: float | None = None  # set by SIGTERM
         self._kill: Timer | None = None
@@ -182,10 +184,14 @@ class Process:
         self._waiting[number] = reply
         if number == 1:
             self.runtime.account(self, 0)
-        self._busy = self._load() + self.behaviour.cpu_per_request / LOAD_WINDOW
-        self._busy_at = self.runtime.loop.now()
+        now, work = self.runtime.loop.now(), self.behaviour.cpu_per_request
+        self._busy, self._busy_at = self._load() + work / LOAD_WINDOW, now
+        delay = self.behaviour.latency
+        if self._cpu_limit:  # the kernel lets it work only so much a second: requests queue up
+            self._free_at = max(self._free_at, now) + work / self._cpu_limit
+            delay += self._free_at - now
         if self.answers:
-            self._later(self.behaviour.latency, self._answer, number)
+            self._later(delay, self._answer, number)
 
     def _answer(self, number: int) -> None:
         reply = self._waiting.pop(number)
@@ -214,7 +220,10 @@ class Process:
         now = self.runtime.loop.now()
         memory = self._memory + (now - self._memory_at) * self.memory_growth
         storage = (now - container.started_at) * behaviour.storage_growth
-        return Usage(behaviour.cpu + self._load(), max(int(memory), 0), int(storage))
+        cpu = behaviour.cpu + self._load()
+        if self._cpu_limit:
+            cpu = min(cpu, self._cpu_limit)
+        return Usage(cpu, max(int(memory), 0), int(storage))
 
 
 def _script(spec: Obj) -> list[commands.Step] | None:

@@ -2,7 +2,8 @@
 
 Places are node names, plus `OUTSIDE` for the Internet and `EDGE` for where load balancers and Ingress controllers
 stand. A connection fails as on a real network: refused where a machine is up but nobody listens, timed out where
-nothing answers. *Note*: one request is one connection; bandwidth, packet loss and keep-alive are left out here.
+nothing answers. *Note*: one request is one connection; bandwidth, packet loss, keep-alive and Pods on the host
+network are left out here.
 """
 
 from __future__ import annotations
@@ -68,9 +69,8 @@ class _Place(NamedTuple):
 class Network:
     """The network of one cluster.  Cut and heal links by hand; runtimes and proxies plug themselves in."""
 
-    def __init__(self, loop: Loop, seed: int | None = None) -> None:
+    def __init__(self, loop: Loop) -> None:
         self.loop = loop
-        self.seed = loop.seed if seed is None else seed
         self.names: dict[str, str] = {}  # host name -> address, known to everybody
         self.resolver: Callable[[str], str | None] | None = None  # what cluster DNS answers inside the cluster
         self._pods: dict[str, _Place] = {}

@@ -127,6 +127,22 @@ def test_summary() -> None:
     )
 
 
+def test_a_cpu_limit_makes_requests_wait() -> None:
+    node = Node()
+    node.images.add("busy:v1", replace(INSTANT, cpu_per_request=0.01, latency=0.0))
+    for name, limits in (("free", {}), ("slow", {"resources": {"limits": {"cpu": "100m"}}})):
+        node.add(name, image="busy:v1", container=limits)
+    node.run(5)
+    answered: dict[str, list[float]] = {"free": [], "slow": []}
+    began = node.loop.now()
+    for name, times in answered.items():
+        for _ in range(50):
+            node.process(name).serve("/", lambda *_, times=times: times.append(node.loop.now() - began))
+    node.run(20)
+    assert answered["free"] == [0.0] * 50
+    assert answered["slow"][-1] == pytest.approx(5.0), "50 requests of 10 ms at a tenth of a core"
+
+
 def test_sums_stay_right_through_restarts() -> None:
     node = node_with_leak()
     idle = node.runtime.node_usage()
