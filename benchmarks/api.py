@@ -51,13 +51,19 @@ class Wire:
         self.sent = time.perf_counter()
         self.socket.sendall(request)
 
+    def read(self) -> bytes:
+        """What has come."""
+        try:
+            data = self.socket.recv(262_144)
+            while self.socket.pending():
+                data += self.socket.recv(262_144)
+            return data
+        except ssl.SSLWantReadError:
+            return b""
+
     def receive(self) -> int:
         """The status of the answer, once it is there as a whole; 0 until then."""
-        try:
-            while data := self.socket.recv(262_144):
-                self.data += data
-        except ssl.SSLWantReadError:
-            pass
+        self.data += self.read()
         head = self.data.find(b"\r\n\r\n")
         if head < 0:
             return 0
@@ -161,13 +167,8 @@ class Load:
 
 def _count(wire: Wire) -> int:
     """How many events have come."""
-    count = 0
-    try:
-        while data := wire.socket.recv(262_144):
-            count += data.count(b'"type":"MODIFIED"') + data.count(b'"type":"ADDED"')
-    except ssl.SSLWantReadError:
-        pass
-    return count
+    data = wire.read()
+    return data.count(b'"type":"MODIFIED"') + data.count(b'"type":"ADDED"')
 
 
 def config_map(name: str) -> dict[str, object]:

@@ -18,7 +18,7 @@ from controlplane.apiserver.watch_cache import Entry, WatchStream
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
-QUIET = 0.01  # seconds between two writes to one client, which collect what happens meanwhile
+QUIET = 0.02  # seconds between two writes to one client, which collect what happens meanwhile
 LAG = 10_000  # events that may wait for a client after its first ones; then its watch ends and it must start anew
 
 
