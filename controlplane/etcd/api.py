@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 ALL_KEYS = b"\0"
+MAX_OPERATIONS = 128  # etcd's --max-txn-ops
+MAX_REQUEST_BYTES = 3 * 512 * 1024  # etcd's --max-request-bytes
 
 
 class KeyValue(NamedTuple):
@@ -41,16 +43,24 @@ class RangeResult(NamedTuple):
 
 
 class Compare(NamedTuple):
-    """A condition of a transaction on one key; a key that does not exist has version, create and mod revision 0."""
+    """A condition of a transaction on one key, or on every key of `[key, end)`.
+
+    A key that does not exist has version, create and mod revision and lease 0, and no value to compare with.
+    """
 
     key: bytes
     target: Literal["version", "create", "mod", "value", "lease"]
     op: Literal["=", "!=", "<", ">"]
     operand: int | bytes
+    end: bytes | None = None
+
+
+SortTarget = Literal["key", "version", "create", "mod", "value"]
+SortOrder = Literal["none", "ascend", "descend"]
 
 
 class Range(NamedTuple):
-    """Read inside a transaction."""
+    """Read; the minima and maxima leave keys out of what is returned, but not out of its count."""
 
     key: bytes
     end: bytes | None = None
@@ -58,14 +68,22 @@ class Range(NamedTuple):
     revision: int = 0
     count_only: bool = False
     keys_only: bool = False
+    sort_target: SortTarget = "key"
+    sort_order: SortOrder = "none"
+    min_mod_revision: int = 0
+    max_mod_revision: int = 0
+    min_create_revision: int = 0
+    max_create_revision: int = 0
 
 
 class Put(NamedTuple):
-    """Write one key."""
+    """Write one key; value or lease can stay as they are, if the key exists."""
 
     key: bytes
-    value: bytes
+    value: bytes = b""
     lease: int = 0
+    ignore_value: bool = False
+    ignore_lease: bool = False
 
 
 class DeleteRange(NamedTuple):
@@ -75,14 +93,23 @@ class DeleteRange(NamedTuple):
     end: bytes | None = None
 
 
-Op = Range | Put | DeleteRange
+class Txn(NamedTuple):
+    """A transaction inside another one.  All comparisons are made before the first write."""
+
+    compare: Sequence[Compare] = ()
+    success: Sequence[Op] = ()
+    failure: Sequence[Op] = ()
+
+
+Op = Range | Put | DeleteRange | Txn
 
 
 class TxnResult(NamedTuple):
-    """`responses` holds, op by op, a RangeResult, the key-value a put replaced (or None), or the ones deleted."""
+    """`responses` holds, op by op, a RangeResult, the key-value a put replaced (or None), the ones deleted, or what
+    an inner transaction did."""
 
     succeeded: bool
-    responses: list[RangeResult | KeyValue | list[KeyValue] | None]
+    responses: list[RangeResult | KeyValue | list[KeyValue] | TxnResult | None]
     revision: int
 
 
@@ -111,6 +138,53 @@ class DuplicateKey(EtcdError):
 class EmptyKey(EtcdError):
     def __init__(self) -> None:
         super().__init__("etcdserver: key is not provided")
+
+
+class KeyNotFound(EtcdError):
+    def __init__(self) -> None:
+        super().__init__("etcdserver: key not found")
+
+
+class ValueProvided(EtcdError):
+    def __init__(self) -> None:
+        super().__init__("etcdserver: value is provided")
+
+
+class LeaseProvided(EtcdError):
+    def __init__(self) -> None:
+        super().__init__("etcdserver: lease is provided")
+
+
+class TooManyOps(EtcdError):
+    def __init__(self) -> None:
+        super().__init__("etcdserver: too many operations in txn request")
+
+
+class RequestTooLarge(EtcdError):
+    def __init__(self) -> None:
+        super().__init__("etcdserver: request is too large")
+
+
+class LeaseNotFound(EtcdError):
+    def __init__(self) -> None:
+        super().__init__("etcdserver: requested lease not found")
+
+
+class LeaseExists(EtcdError):
+    def __init__(self) -> None:
+        super().__init__("etcdserver: lease already exists")
+
+
+class LeaseTTLTooLarge(EtcdError):
+    def __init__(self) -> None:
+        super().__init__("etcdserver: too large lease TTL")
+
+
+class TimedOut(EtcdError):
+    """Too few members agree in time.  Whether the write is done is not known."""
+
+    def __init__(self) -> None:
+        super().__init__("etcdserver: request timed out")
 
 
 class Watcher(Protocol):

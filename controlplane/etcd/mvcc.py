@@ -8,43 +8,53 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from typing import Literal
 
+from controlplane.clock import Loop
+from controlplane.etcd import txn as transactions
 from controlplane.etcd.api import (
     ALL_KEYS,
+    MAX_REQUEST_BYTES,
     Compacted,
     Compare,
     DeleteRange,
-    DuplicateKey,
     EmptyKey,
     Event,
     FutureRevision,
+    KeyNotFound,
     KeyValue,
+    LeaseNotFound,
     OnEvents,
     Op,
     Put,
     Range,
     RangeResult,
+    RequestTooLarge,
+    Txn,
     TxnResult,
-    prefix_end,
 )
+from controlplane.etcd.lease import Lessor
+from controlplane.etcd.ranges import select
+from controlplane.etcd.watch import Watcher, Watchers
 
 
 class Store:
-    """An in-memory etcd: `revision` starts at 1, as an empty etcd's does.
+    """An in-memory etcd: `revision` starts at 1, as an empty etcd's does.  With a loop, leases run out on its clock.
 
-    *Note*: leases, the log on disk and the members that agree on it live in modules of their own.
+    *Note*: the log on disk (`durable`) and the members that agree on it (`raft`) live in modules of their own.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, loop: Loop | None = None) -> None:
         self.revision = 1
         self.compact_revision = 0
+        self.leases = Lessor(loop, self.revoke)
         self._history: dict[bytes, list[KeyValue]] = {}  # per key, by revision; version 0 marks a deletion
         self._sorted: list[bytes] = []  # the keys of _history, in order ...
         self._unsorted: list[bytes] = []  # ... but for those created since the last range read
         self._log: list[list[Event]] = []  # the events of revision `_log_start + i`
         self._log_start = 2
-        self._watchers: list[_Watcher] = []
-        self._near: dict[bytes, list[_Watcher]] = {}  # folder -> the watchers whose range touches it, found once
+        self._watchers = Watchers()
+        self._allocated = 0  # bytes that the store had before a compaction made it smaller, until defragmented
 
     # Reading --------------------------------------------------------------------------------------------------------
 
@@ -69,21 +79,34 @@ class Store:
         """
         if not key:
             raise EmptyKey
-        at = revision or self.revision
-        if at > self.revision:
-            raise FutureRevision
-        if at < self.compact_revision:
-            raise Compacted(self.compact_revision)
+        now = self.revision
+        if revision > 0:
+            if revision > now:
+                raise FutureRevision
+            if revision < self.compact_revision:
+                raise Compacted(self.compact_revision)
+        else:
+            revision = now
         kvs: list[KeyValue] = []
         count = 0
         for each in [key] if end is None else self._keys(key, end):
-            kv = self._at(each, at)
+            kv = self._at(each, revision)
             if kv is None:
                 continue
             count += 1
-            if not count_only and (not limit or count <= limit):
+            if not count_only and (limit <= 0 or count <= limit):
                 kvs.append(kv._replace(value=b"") if keys_only else kv)
-        return RangeResult(kvs, count, bool(limit) and count > limit and not count_only, self.revision)
+        return RangeResult(kvs, count, 0 < limit < count and not count_only, now)
+
+    def query(self, op: Range) -> RangeResult:
+        """A range with all options that etcd has: order, and lowest and highest revisions."""
+        if op.count_only:
+            return self.range(op.key, op.end, revision=op.revision, count_only=True)
+        if (op.sort_order == "none" and op.sort_target == "key") and not (
+            op.min_mod_revision or op.max_mod_revision or op.min_create_revision or op.max_create_revision
+        ):
+            return self.range(op.key, op.end, limit=op.limit, revision=op.revision, keys_only=op.keys_only)
+        return select(op, self.range(op.key, op.end, revision=op.revision))
 
     def _at(self, key: bytes, revision: int) -> KeyValue | None:
         history = self._history.get(key)
@@ -109,13 +132,21 @@ class Store:
     # Writing --------------------------------------------------------------------------------------------------------
 
     def put(self, key: bytes, value: bytes, lease: int = 0) -> KeyValue:
-        """Write one key; returns it with its new revisions."""
+        """Write one key; returns it with its new revisions.  Raises LeaseNotFound, EmptyKey or RequestTooLarge."""
+        if not key:
+            raise EmptyKey
+        if len(key) + len(value) > MAX_REQUEST_BYTES:
+            raise RequestTooLarge
+        if lease and lease not in self.leases:
+            raise LeaseNotFound
         event = self._put(key, value, lease, self.revision + 1)
         self._commit([event])
         return event.kv
 
     def delete_range(self, key: bytes, end: bytes | None = None) -> list[KeyValue]:
         """Delete the keys of `[key, end)`; returns them as they were.  Deleting nothing makes no revision."""
+        if not key:
+            raise EmptyKey
         events = self._delete(key, end, self.revision + 1)
         self._commit(events)
         return [event.prev for event in events if event.prev]
@@ -123,66 +154,71 @@ class Store:
     def txn(self, compare: Sequence[Compare], success: Sequence[Op], failure: Sequence[Op] = ()) -> TxnResult:
         """If every comparison holds, do `success`, else `failure`: all of it in one revision, or none.
 
-        Raises EmptyKey if an operation names none and DuplicateKey if one branch writes a key twice, before anything
-        is changed.
+        Whatever can be wrong with it is raised before anything is changed: see `transactions.check`, and KeyNotFound,
+        LeaseNotFound, Compacted and FutureRevision for the branch that is taken.
         """
-        for branch in (success, failure):
-            if not all(op.key for op in branch):
-                raise EmptyKey
-            _check_unique(branch)
-        succeeded = all(self._holds(c) for c in compare)
-        ops = success if succeeded else failure
-        for op in ops:  # whatever can fail fails before the first write
-            if isinstance(op, Range) and op.revision:
-                self.range(op.key, op.end, revision=op.revision, count_only=True)
-        revision = self.revision + 1
+        whole = Txn(compare, success, failure)
+        transactions.check(whole)
+        path = transactions.compare_all(whole, self._find)
+        self._check_possible(transactions.flatten(path))
         events: list[Event] = []
-        responses: list[RangeResult | KeyValue | list[KeyValue] | None] = []
+        responses = self._run(path, events)
+        self._commit(events)
+        return TxnResult(path.succeeded, responses, self.revision)
+
+    def _find(self, key: bytes, end: bytes | None) -> list[KeyValue]:
+        if end is None:
+            kv = self.get(key)
+            return [kv] if kv is not None else []
+        return self.range(key, end).kvs
+
+    def _check_possible(self, ops: Sequence[Op]) -> None:
         for op in ops:
             if isinstance(op, Put):
-                events.append(self._put(op.key, op.value, op.lease, revision))
+                if (op.ignore_value or op.ignore_lease) and self.get(op.key) is None:
+                    raise KeyNotFound
+                if op.lease and op.lease not in self.leases:
+                    raise LeaseNotFound
+        for op in ops:
+            if isinstance(op, Range) and op.revision:
+                if op.revision > self.revision:
+                    raise FutureRevision
+                if op.revision < self.compact_revision:
+                    raise Compacted(self.compact_revision)
+
+    def _run(
+        self, path: transactions.Path, events: list[Event]
+    ) -> list[RangeResult | KeyValue | list[KeyValue] | TxnResult | None]:
+        revision = self.revision + 1
+        responses: list[RangeResult | KeyValue | list[KeyValue] | TxnResult | None] = []
+        for op in path.steps:
+            if isinstance(op, Put):
+                value, lease = op.value, op.lease
+                if op.ignore_value or op.ignore_lease:
+                    old = self.get(op.key) or KeyValue(op.key, b"", 0, 0, 0)
+                    value, lease = old.value if op.ignore_value else value, old.lease if op.ignore_lease else lease
+                events.append(self._put(op.key, value, lease, revision))
                 responses.append(events[-1].prev)
             elif isinstance(op, DeleteRange):
                 deleted = self._delete(op.key, op.end, revision)
                 events += deleted
                 responses.append([event.prev for event in deleted if event.prev])
-            else:
+            elif isinstance(op, Range):
                 responses.append(self._range_in_txn(op, revision if events else self.revision))
-        self._commit(events)
-        return TxnResult(succeeded, responses, self.revision)
+            else:
+                inner = self._run(op, events)
+                responses.append(TxnResult(op.succeeded, inner, revision if events else self.revision))
+        return responses
 
     def _range_in_txn(self, op: Range, present: int) -> RangeResult:
         """A range inside a transaction sees the writes that came before it."""
         before, self.revision = self.revision, present
         try:
-            return self.range(
-                op.key, op.end, limit=op.limit, revision=op.revision, count_only=op.count_only, keys_only=op.keys_only
-            )
+            return self.query(op)
         finally:
             self.revision = before
 
-    def _holds(self, compare: Compare) -> bool:
-        kv = self.get(compare.key)
-        if compare.target == "value":
-            if kv is None:  # etcd: a comparison with the value of a missing key is false
-                return False
-            left: int | bytes = kv.value
-        elif kv is None:
-            left = 0
-        else:
-            left = {"version": kv.version, "create": kv.create_revision, "mod": kv.mod_revision, "lease": kv.lease}[
-                compare.target
-            ]
-        right = compare.operand
-        if compare.op == "=":
-            return left == right
-        if compare.op == "!=":
-            return left != right
-        return left < right if compare.op == "<" else left > right  # type: ignore[operator]
-
     def _put(self, key: bytes, value: bytes, lease: int, revision: int) -> Event:
-        if not key:
-            raise EmptyKey
         history = self._history.get(key)
         if history is None:
             history = self._history[key] = []
@@ -190,14 +226,16 @@ class Store:
         prev = history[-1] if history and history[-1].version else None
         if prev is None:
             kv = KeyValue(key, value, revision, revision, 1, lease)
+            if lease:
+                self.leases.move(key, 0, lease)
         else:
             kv = KeyValue(key, value, prev.create_revision, revision, prev.version + 1, lease)
+            if prev.lease or lease:
+                self.leases.move(key, prev.lease, lease)
         history.append(kv)
         return Event("PUT", kv, prev)
 
     def _delete(self, key: bytes, end: bytes | None, revision: int) -> list[Event]:
-        if not key:
-            raise EmptyKey
         events = []
         for each in [key] if end is None else self._keys(key, end):
             prev = self.get(each)
@@ -205,47 +243,57 @@ class Store:
                 gone = KeyValue(each, b"", 0, revision, 0)
                 self._history[each].append(gone)
                 events.append(Event("DELETE", gone, prev))
+                if prev.lease:
+                    self.leases.move(each, prev.lease, 0)
         return events
 
     def _commit(self, events: list[Event]) -> None:
-        if not events:
-            return
-        self.revision += 1
-        self._log.append(events)
-        if len(events) == 1:
-            key = events[0].kv.key
-            folder = key[: key.rfind(b"/") + 1]
-            watchers = self._near.get(folder)
-            if watchers is None:
-                last = prefix_end(folder) if folder else ALL_KEYS
-                watchers = self._near[folder] = [w for w in self._watchers if w.touches(folder, last)]
-        else:
-            watchers = self._watchers
-        for watcher in watchers:
-            watcher.offer(self.revision, events)
+        """Everything that changes keys ends here: the events become one revision, if there are any."""
+        if events:
+            self.revision += 1
+            self._log.append(events)
+            self._watchers.offer(self.revision, events)
+
+    # Leases ---------------------------------------------------------------------------------------------------------
+
+    def grant(self, ttl: int, id: int = 0) -> int:
+        """A new lease of `ttl` seconds; returns its ID, chosen if not given.  Raises LeaseExists, LeaseTTLTooLarge."""
+        return self.leases.grant(id or self.leases.new_id(), ttl).id
+
+    def revoke(self, id: int) -> None:
+        """End a lease: its keys are deleted, in one revision.  Raises LeaseNotFound."""
+        events = self._revoked(id)
+        self.leases.forget(id)
+        self._commit(events)
+
+    def _revoked(self, id: int) -> list[Event]:
+        keys = sorted(self.leases.find(id).keys)
+        return [event for key in keys for event in self._delete(key, None, self.revision + 1)]
 
     # Watching -------------------------------------------------------------------------------------------------------
 
-    def watch(self, key: bytes, end: bytes | None, on_events: OnEvents, start_revision: int = 0) -> _Watcher:
+    def watch(
+        self,
+        key: bytes,
+        end: bytes | None,
+        on_events: OnEvents,
+        start_revision: int = 0,
+        only: Literal["PUT", "DELETE"] | None = None,
+    ) -> Watcher:
         """Call `on_events(revision, events)` for every revision from `start_revision` (0: the next) that touches
         `[key, end)`: first the past ones, at once, then each new one as it is committed, before the writer goes on.
 
         Raises Compacted if the start is older than what the store still has.
         """
-        if start_revision and start_revision <= self.compact_revision:
+        if start_revision and start_revision < self.compact_revision:
             raise Compacted(self.compact_revision)
-        watcher = _Watcher(self, key, end, on_events)
+        watcher = Watcher(key, end, on_events, only, self._watchers.remove)
         if start_revision:
             for revision in range(max(start_revision, self._log_start), self.revision + 1):
                 watcher.offer(revision, self._log[revision - self._log_start])
         watcher.from_revision = max(start_revision, self.revision + 1)
-        self._watchers = [*self._watchers, watcher]  # a new list: a commit may be walking through the old one
-        self._near.clear()
+        self._watchers.add(watcher)
         return watcher
-
-    def _unwatch(self, watcher: _Watcher) -> None:
-        self._watchers = [w for w in self._watchers if w is not watcher]
-        self._near.clear()
 
     # Compaction -----------------------------------------------------------------------------------------------------
 
@@ -260,12 +308,14 @@ class Store:
             raise FutureRevision
         self.compact_revision = revision
         emptied = False
+        freed = 0
         for key, history in list(self._history.items()):
             if len(history) == 1 and history[0].version:
                 continue
             keep = max(bisect_right(history, revision, key=_mod_revision) - 1, 0)
-            if history[keep].version == 0 and history[keep].mod_revision <= revision:
+            if history and history[keep].version == 0 and history[keep].mod_revision <= revision:
                 keep += 1
+            freed += sum(_bytes(kv) for kv in history[:keep])
             if keep == len(history):
                 del self._history[key]
                 emptied = True
@@ -274,71 +324,29 @@ class Store:
         if emptied:
             self._sorted = sorted(self._history)
             self._unsorted.clear()
-        drop = revision + 1 - self._log_start
-        if drop > 0:
+        self._allocated += freed
+        drop = revision - self._log_start
+        if drop >= 0:  # the events of `revision` itself can still be watched, but what was before it is not known
             del self._log[:drop]
-            self._log_start = revision + 1
+            self._log_start = revision
+            self._log[0] = [event._replace(prev=None) for event in self._log[0]]
 
+    def size_in_use(self) -> int:
+        """Bytes of all keys and values, of old revisions too."""
+        return sum(_bytes(kv) for history in self._history.values() for kv in history)
 
-class _Watcher:
-    """One watch.  `cancel()` may be called at any time, also from its own callback."""
+    def size(self) -> int:
+        """Bytes in use, and those that compactions have freed since the last `defragment`."""
+        return self.size_in_use() + self._allocated
 
-    __slots__ = ("store", "key", "end", "on_events", "from_revision", "active")
-
-    def __init__(self, store: Store, key: bytes, end: bytes | None, on_events: OnEvents) -> None:
-        self.store = store
-        self.key = key
-        self.end = end
-        self.on_events = on_events
-        self.from_revision = 0
-        self.active = True
-
-    def offer(self, revision: int, events: list[Event]) -> None:
-        """Pass on those of one revision's events that lie in the watched range."""
-        if not self.active or revision < self.from_revision:
-            return
-        key, end = self.key, self.end
-        if len(events) == 1:
-            changed = events[0].kv.key
-            mine = (
-                events
-                if changed == key or (end is not None and changed >= key and (end == ALL_KEYS or changed < end))
-                else ()
-            )
-        else:
-            mine = [
-                e
-                for e in events
-                if e.kv.key == key or (end is not None and e.kv.key >= key and (end == ALL_KEYS or e.kv.key < end))
-            ]
-        if mine:
-            self.on_events(revision, mine)
-
-    def touches(self, start: bytes, end: bytes) -> bool:
-        """Can a key of `[start, end)` lie in the watched range?"""
-        if self.end is None:
-            return start <= self.key and (end == ALL_KEYS or self.key < end)
-        return (end == ALL_KEYS or self.key < end) and (self.end == ALL_KEYS or start < self.end)
-
-    def cancel(self) -> None:
-        self.active = False
-        self.store._unwatch(self)
+    def defragment(self) -> None:
+        """Give back what compactions have freed."""
+        self._allocated = 0
 
 
 def _mod_revision(kv: KeyValue) -> int:
     return kv.mod_revision
 
 
-def _check_unique(ops: Sequence[Op]) -> None:
-    """No key may be written twice in one transaction (etcd: checkPuts, checkIntervals)."""
-    puts: set[bytes] = set()
-    for op in ops:
-        if isinstance(op, Put):
-            if op.key in puts:
-                raise DuplicateKey
-            puts.add(op.key)
-    for op in ops:
-        if isinstance(op, DeleteRange):
-            for key in puts:
-                if key == op.key or (op.end is not None and key >= op.key and (op.end == ALL_KEYS or key < op.end)):
-                    raise DuplicateKey
+def _bytes(kv: KeyValue) -> int:
+    return len(kv.key) + len(kv.value) + 40  # etcd keeps revisions, version and lease beside them
