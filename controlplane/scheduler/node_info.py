@@ -54,7 +54,10 @@ class NodeInfo:
         self.labels: dict[str, str] = (node.get("metadata") or {}).get("labels") or {}
         self.taints: list[Taint] = spec.get("taints") or []
         self.unschedulable: bool = bool(spec.get("unschedulable"))
-        self.allocatable: Resources = from_list(status.get("allocatable"))
+        try:
+            self.allocatable: Resources = from_list(status.get("allocatable"))
+        except ValueError:
+            self.allocatable = {}  # a quantity that cannot be read: nothing fits
         self.images: dict[str, int] = {
             name: image.get("sizeBytes", 0) for image in status.get("images") or () for name in image.get("names") or ()
         }

@@ -84,29 +84,54 @@ class Template:
     def __init__(self, pod: Obj) -> None:
         meta, spec = pod["metadata"], pod["spec"]
         affinity = spec.get("affinity") or {}
-        namespace = meta.get("namespace", "")
         self.id = next(self._ids)
         self.compiled: dict[str, Any] = {}  # what plugins made of it
+        self.namespace: str = meta.get("namespace", "")
         self.labels: dict[str, str] = meta.get("labels") or {}
-        self.requests: Resources = pod_requests(pod)
-        self.assumed: Resources = pod_requests(pod, assume=True)
-        self.host_ports = _host_ports(spec)
-        self.required_affinity, self.preferred_affinity = _terms(affinity.get("podAffinity"), namespace)
-        self.required_anti_affinity, self.preferred_anti_affinity = _terms(affinity.get("podAntiAffinity"), namespace)
-        self.has_affinity = bool(affinity.get("podAffinity") or affinity.get("podAntiAffinity"))
         self.node_selector: dict[str, str] = spec.get("nodeSelector") or {}
         self.node_affinity: Obj = affinity.get("nodeAffinity") or {}
         self.tolerations: list[Obj] = spec.get("tolerations") or []
         self.spread: list[Obj] = spec.get("topologySpreadConstraints") or []
+        self.host_ports = _host_ports(spec)
         self.images = _images(spec)
         self.claims = tuple(
             volume["persistentVolumeClaim"]["claimName"]
             for volume in spec.get("volumes") or ()
             if volume.get("persistentVolumeClaim")
         )
-        # What filters and scores of a single node ask about: Pods of a StatefulSet differ in their labels, not in this.
+        self.requests: Resources = {}
+        self.assumed: Resources = {}
+        self.required_affinity: tuple[AffinityTerm, ...] = ()
+        self.preferred_affinity: tuple[AffinityTerm, ...] = ()
+        self.required_anti_affinity: tuple[AffinityTerm, ...] = ()
+        self.preferred_anti_affinity: tuple[AffinityTerm, ...] = ()
+        self.problem = ""  # what cannot be read; the Pod is then not scheduled
+        try:
+            self._parse(pod, affinity)
+        except ValueError as error:
+            self.problem = f"parsing the Pod: {error}"
+        self.has_affinity = bool(affinity.get("podAffinity") or affinity.get("podAntiAffinity"))
+        # Pods of a StatefulSet differ in their labels, but not in what filters and scores of a single node ask about,
+        # and not in where they may be.
         self.where = repr((self.node_selector, self.node_affinity, self.tolerations))
         self.needs = repr((self.requests, self.assumed, self.host_ports, self.where))
+        self.company = repr((self.namespace, self.labels, affinity.get("podAffinity"), affinity.get("podAntiAffinity")))
+
+    def _parse(self, pod: Obj, affinity: Obj) -> None:
+        """What can go wrong: quantities and selectors."""
+        self.requests = pod_requests(pod)
+        self.assumed = pod_requests(pod, assume=True)
+        self.required_affinity, self.preferred_affinity = _terms(affinity.get("podAffinity"), self.namespace)
+        required, preferred = _terms(affinity.get("podAntiAffinity"), self.namespace)
+        self.required_anti_affinity, self.preferred_anti_affinity = required, preferred
+
+
+# What tells templates apart; the names of token volumes, for one, are random and do not.
+FIELDS = ("overhead", "resources", "affinity", "nodeSelector", "tolerations", "topologySpreadConstraints")
+
+
+def _of_container(container: Obj) -> tuple[Any, ...]:
+    return tuple(container.get(name) for name in ("name", "image", "resources", "ports", "restartPolicy"))
 
 
 _templates: dict[str, Template] = {}
@@ -116,20 +141,19 @@ def _template(pod: Obj) -> Template:
     meta, spec = pod["metadata"], pod["spec"]
     statuses = (pod.get("status") or {}).get("containerStatuses")
     resized = statuses and [(s.get("name"), s.get("resources"), s.get("allocatedResources")) for s in statuses]
+    volumes = [v for v in spec.get("volumes") or () if "persistentVolumeClaim" in v or "image" in v]
+    containers = [_of_container(c) for c in spec.get("containers") or ()]
+    starting = [_of_container(c) for c in spec.get("initContainers") or ()]
+    fields = [spec.get(name) for name in FIELDS]
     key = repr(
         (
             meta.get("namespace"),
             meta.get("labels"),
             meta.get("ownerReferences"),
-            spec.get("containers"),
-            spec.get("initContainers"),
-            spec.get("overhead"),
-            spec.get("resources"),
-            spec.get("affinity"),
-            spec.get("nodeSelector"),
-            spec.get("tolerations"),
-            spec.get("topologySpreadConstraints"),
-            spec.get("volumes"),
+            containers,
+            starting,
+            volumes,
+            fields,
             resized,
         )
     )

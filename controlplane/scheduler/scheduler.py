@@ -210,6 +210,8 @@ class Scheduler:
             decision = Decision(pod.key, self.loop.now(), framework, item.attempts)
             self.decisions.keep(decision)
         try:
+            if pod.template.problem:
+                raise PluginError(pod.template.problem)
             placement = self.algorithm.schedule(framework, state, pod, decision)
         except FitError as error:
             self._refuse(framework, state, item, error, decision)

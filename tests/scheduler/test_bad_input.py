@@ -143,3 +143,19 @@ def test_reserve_and_prebind_failures_are_taken_back() -> None:
     assert Reserver.taken == []
     assert world.place(pod("fine", "1")) == "a"
     assert Reserver.taken == ["fine"]
+
+
+def test_objects_that_cannot_be_read_hold_nobody_up() -> None:
+    odd = node("odd")
+    odd["status"]["allocatable"] = {"cpu": "many"}
+    broken = {
+        "podAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": [
+                {"topologyKey": "zone", "labelSelector": {"matchExpressions": [{"key": "a", "operator": "Like"}]}}
+            ]
+        }
+    }
+    world = World(odd, node("a"), pod("there", on="a", affinity=broken))
+    world.place(pod("p", "lots"), pod("q", affinity=broken), pod("fine"))
+    assert world.node_of("fine") == "a"
+    assert "quantit" in world.message("p") and "Like" in world.message("q")

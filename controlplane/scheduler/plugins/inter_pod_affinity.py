@@ -142,8 +142,8 @@ class InterPodAffinity(Plugin):
         self._ignore_others = bool(args.get("ignorePreferredTermsOfExistingPods"))
         self._namespaces_version = 0
         handle.lister("namespaces").add_handler(self._on_namespace)
-        self._conflicts: dict[int, tuple[int, Conflicts]] = {}
-        self._preferences: dict[int, tuple[int, Preferences]] = {}
+        self._conflicts: dict[str, tuple[int, Conflicts]] = {}
+        self._preferences: dict[str, tuple[int, Preferences]] = {}
 
     def _on_namespace(self, type: str, old: Obj | None, new: Obj | None) -> None:
         if old is None or new is None or old["metadata"].get("labels") != new["metadata"].get("labels"):
@@ -163,12 +163,12 @@ class InterPodAffinity(Plugin):
         own, cache = pod.template, self.handle.cache
         if not own.required_affinity and not own.required_anti_affinity and not cache.with_anti_affinity:
             return None, SKIP
-        version, kept = self._conflicts.get(own.id, (-1, None))
+        version, kept = self._conflicts.get(own.company, (-1, None))
         if kept is None or version != self._namespaces_version:
             if len(self._conflicts) >= KEPT:
                 del self._conflicts[next(iter(self._conflicts))]
             kept = Conflicts(pod, self.handle.namespace_labels)
-            self._conflicts[own.id] = (self._namespaces_version, kept)
+            self._conflicts[own.company] = (self._namespaces_version, kept)
         kept.follow(cache)
         if not kept.existing and not own.required_affinity and not own.required_anti_affinity:
             return None, SKIP
@@ -232,12 +232,12 @@ class InterPodAffinity(Plugin):
             and (self._ignore_others or not cache.with_affinity)
         ):
             return SKIP
-        version, kept = self._preferences.get(own.id, (-1, None))
+        version, kept = self._preferences.get(own.company, (-1, None))
         if kept is None or version != self._namespaces_version:
             if len(self._preferences) >= KEPT:
                 del self._preferences[next(iter(self._preferences))]
             kept = Preferences(pod, self.handle.namespace_labels, self._hard_weight, self._ignore_others)
-            self._preferences[own.id] = (self._namespaces_version, kept)
+            self._preferences[own.company] = (self._namespaces_version, kept)
         kept.follow(cache)
         if not kept.points:
             return SKIP
