@@ -229,3 +229,34 @@ def test_columns_and_node_by_node_agree(some: list[Obj], waiting: list[Obj], see
         assert slowly.place(body) == quickly.place(body)
         assert slowly.message(body["metadata"]["name"]) == quickly.message(body["metadata"]["name"])
     assert slowly.client.log == quickly.client.log
+
+
+@settings(max_examples=100)
+@given(nodes(), pods(8), pods(1), st.sets(st.integers(0, 7)))
+def test_what_is_kept_up_to_date_equals_what_is_counted_anew(
+    some: list[Obj], waiting: list[Obj], last: list[Obj], leaving: set[int]
+) -> None:
+    world = World(*some)
+    for i, body in enumerate(waiting):
+        body["spec"]["priority"] = 0
+        world.place(body)
+        probe = {**last[0], "metadata": {**last[0]["metadata"], "name": f"probe-{i}"}}
+        world.place(probe)  # so that something is kept about Pods like the last one
+        world.client.remove("pods", f"default/probe-{i}")
+        if i in leaving and f"default/p{i}" in world.client.store["pods"]:
+            world.client.remove("pods", f"default/p{i}")
+        world.loop.run_ready()
+    bound = [body for body in world.client.store["pods"].values() if body["spec"].get("nodeName")]
+    fresh = World(*world.client.store["nodes"].values(), *bound)
+    final = {
+        **last[0],
+        "metadata": {**last[0]["metadata"], "name": "final"},
+        "spec": {**last[0]["spec"], "priority": 0},
+    }
+    decisions = []
+    for one in (world, fresh):
+        one.place(final)
+        decisions.append(one.scheduler.explain("default/final"))
+    old, new = decisions
+    assert {n: str(s) for n, s in old.refusals.items()} == {n: str(s) for n, s in new.refusals.items()}
+    assert old.scores == new.scores
