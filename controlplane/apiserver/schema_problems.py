@@ -10,6 +10,7 @@ import binascii
 from typing import TYPE_CHECKING, Any
 
 from controlplane.apiserver.codec import DuplicateDict
+from controlplane.apiserver.fields import go_quote
 from controlplane.apiserver.schema_values import micro_time, time
 from controlplane.quantity import WRONG_FORMAT, canonical
 
@@ -126,10 +127,10 @@ def _strict(type: Type, value: Any, path: str, found: dict[str, None]) -> None:
                 field = type.fields.get(name)
                 below = field.type if field else None
             if below is None:
-                found[f"unknown field {quoted(inner)}"] = None
+                found[f"unknown field {go_quote(inner)}"] = None
                 continue
             if name in repeated:
-                found[f"duplicate field {quoted(inner)}"] = None
+                found[f"duplicate field {go_quote(inner)}"] = None
             _strict(below, item, inner, found)
     elif isinstance(value, list) and type.elem is not None:
         for i, item in enumerate(value):
@@ -154,12 +155,6 @@ def json_word(value: Any) -> str:
 def number_text(value: float) -> str:
     """A number as it stood in the JSON.  *Note*: how a fraction was spelled is lost, so it is as Go would print it."""
     return repr(value)
-
-
-def quoted(text: str) -> str:
-    """As Go's %q."""
-    escapes = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
-    return '"' + "".join(escapes.get(c) or (c if c.isprintable() else f"\\u{ord(c):04x}") for c in text) + '"'
 
 
 def base64_problem(text: str) -> str:
