@@ -43,11 +43,9 @@ def created(obj: Obj, ctx: Context | None = None) -> tuple[Obj, list[str]]:
 
 
 def updated(old: Obj, change: Any, *, status: bool = False, ctx: Context | None = None) -> tuple[Obj, list[str]]:
-    """The object after `change(obj)`, and what is wrong with that."""
+    """The object as `change` returns it, and what is wrong with that, each error once."""
     old["metadata"].setdefault("resourceVersion", "1")
-    new, ctx = copy.deepcopy(old), ctx or context()
-    change(new)
-    new, strategy = decoded(new), _strategy(old)
+    new, strategy, ctx = decoded(change(copy.deepcopy(old))), _strategy(old), ctx or context()
     prepare = strategy.prepare_for_status_update if status else strategy.prepare_for_update
     check = strategy.validate_status_update if status else strategy.validate_update
     prepare(new, old, ctx)

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from controlplane.apiserver.fields import FieldError, Raw, invalid, not_supported, required
-from tests.apiserver.checked import GOOD, changed, created, shortened
+from controlplane.apiserver.strategies.table import STRATEGIES
+from tests.apiserver.checked import GOOD, changed, context, created, shortened, updated
 
 
 def _refused() -> Iterator[Any]:
@@ -27,6 +28,39 @@ def _refused() -> Iterator[Any]:
 @pytest.mark.parametrize(("kind", "patch", "expected"), list(_refused()))
 def test_what_is_wrong(kind: str, patch: dict[str, Any], expected: list[str]) -> None:
     assert [shortened(e) for e in created(changed(GOOD[kind], patch))[1]] == expected
+
+
+def _refused_updates() -> Iterator[Any]:
+    for block in (Path(__file__).parent / "refused" / "updates" / "all.txt").read_text().split("\n\n")[1:]:
+        title, base, patch, *errors = block.strip().split("\n")
+        kind = title.partition(":")[0]
+        yield pytest.param(kind, json.loads(base), json.loads(patch), [e.strip() for e in errors], id=title)
+
+
+@pytest.mark.parametrize(("kind", "base", "patch", "expected"), list(_refused_updates()))
+def test_what_may_not_change(kind: str, base: dict[str, Any], patch: dict[str, Any], expected: list[str]) -> None:
+    old, errors = created(changed(GOOD[kind], base))
+    assert errors == []
+    errors = updated(old, lambda obj: changed(obj, patch), status=set(patch) == {"status"})[1]
+    assert [shortened(e).replace("\n", "\\n") for e in errors] == expected
+
+
+@pytest.mark.parametrize("kind", GOOD)
+def test_no_change_is_good(kind: str) -> None:
+    old = created(GOOD[kind])[0]
+    for status in (False, True):
+        new, errors = updated(old, lambda obj: obj, status=status)
+        assert (new, errors) == (old, [])
+
+
+def test_what_is_wrong_with_metadata_is_said_twice() -> None:
+    """Upstream checks the metadata of every update for all kinds, and then for the kind."""
+    old, _ = created(GOOD["Lease"])
+    old["metadata"]["resourceVersion"] = "1"
+    new = changed(old, {"metadata": {"labels": {"a b": "c"}}})
+    strategy = STRATEGIES["coordination.k8s.io", "Lease"]
+    strategy.prepare_for_update(new, old, context())
+    assert len([e for e in strategy.validate_update(new, old, context()) if e.path == "metadata.labels"]) == 2
 
 
 @pytest.mark.parametrize("kind", GOOD)

@@ -160,31 +160,75 @@ def _allocate_ip(spec: Obj, ctx: Context) -> Errors:
     return []
 
 
-def _allocate_ports(spec: Obj, before: Obj, ctx: Context) -> Errors:
-    errors: Errors = []
-    had, taken = set(_node_ports(before)), set(_node_ports(spec))
-    if before.get("healthCheckNodePort"):
-        had.add(before["healthCheckNodePort"])
+class _Ports:
+    """The ports on nodes that one request asks for."""
 
-    def choose() -> int | None:
-        number = ctx.allocate_node_port(taken)
+    def __init__(self, spec: Obj, before: Obj, ctx: Context) -> None:
+        self.ctx = ctx
+        self.had = set(_node_ports(before)) | {before.get("healthCheckNodePort") or 0}
+        self.taken: set[int] = set()
+        self.asked_for = set(_node_ports(spec))
+
+    def claim(self, number: int, path: str) -> Errors:
+        if number in self.taken:
+            return [invalid(path, number, "provided port is already allocated")]
+        self.taken.add(number)
+        return self.ctx.claim_node_port(number, path)
+
+    def choose(self) -> int | None:
+        number = self.ctx.allocate_node_port(self.taken | self.asked_for)
         if number is not None:
-            taken.add(number)
+            self.taken.add(number)
         return number
 
-    if _has_node_ports(spec):
-        for i, port in enumerate(spec.get("ports") or ()):
-            at, number = f"spec.ports[{i}].nodePort", port.get("nodePort")
-            if not number:
-                port["nodePort"] = choose()
-                if port["nodePort"] is None:
-                    return [internal(at, "failed to allocate a nodePort: range is full")]
-            elif number not in had:
-                errors += ctx.claim_node_port(number, at)
+
+def _allocate_ports(spec: Obj, before: Obj, ctx: Context) -> Errors:
+    ports = _Ports(spec, before, ctx)
+    if spec.get("type") in ("NodePort", "LoadBalancer"):
+        errors = _update_ports(spec, ports) if before else _first_ports(spec, ports)
+        if errors:
+            return errors
     if needs_health_check(spec):
         number = spec.get("healthCheckNodePort")
         if not number:
-            spec["healthCheckNodePort"] = choose() or 0
-        elif number not in had:
-            errors += ctx.claim_node_port(number, "spec.healthCheckNodePort")
-    return errors
+            spec["healthCheckNodePort"] = ports.choose() or 0
+        elif number not in ports.had:
+            return ports.claim(number, "spec.healthCheckNodePort")
+    return []
+
+
+def _first_ports(spec: Obj, ports: _Ports) -> Errors:
+    """The same port of the Service in two protocols is the same one on the nodes."""
+    given: dict[int, int] = {}
+    for i, port in enumerate(spec.get("ports") or ()):
+        at, number, asked = f"spec.ports[{i}].nodePort", port.get("port", 0), port.get("nodePort") or 0
+        if not asked and not _has_node_ports(spec):
+            continue
+        errors: Errors = []
+        if number not in given:
+            asked = next((p["nodePort"] for p in spec["ports"] if p.get("port") == number and p.get("nodePort")), 0)
+            errors = ports.claim(asked, at) if asked else []
+            chosen = asked or ports.choose()
+            if chosen is None:
+                return [internal(at, "failed to allocate a nodePort: range is full")]
+            given[number] = port["nodePort"] = chosen
+        elif not asked:
+            port["nodePort"] = given[number]
+        elif asked != given[number]:
+            errors = ports.claim(asked, at)
+        if errors:
+            return errors
+    return []
+
+
+def _update_ports(spec: Obj, ports: _Ports) -> Errors:
+    for i, port in enumerate(spec.get("ports") or ()):
+        at, asked = f"spec.ports[{i}].nodePort", port.get("nodePort")
+        if asked:
+            if asked not in ports.had and asked not in ports.taken and (errors := ports.claim(asked, at)):
+                return errors
+        elif _has_node_ports(spec):
+            port["nodePort"] = ports.choose()
+            if port["nodePort"] is None:
+                return [internal(at, "failed to allocate a nodePort: range is full")]
+    return []
