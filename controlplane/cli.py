@@ -113,6 +113,7 @@ async def _up(
         controllers=DEFAULT_CONTROLLERS if "controllers" in parts else None,
         ingress=traffic,
         load_balancer=traffic,
+        dns=traffic,
     )
     assert isinstance(cluster.loop, WallLoop)
 

@@ -39,6 +39,7 @@ from controlplane.picture import Scene, scene
 from controlplane.picture import html as render_html
 from controlplane.picture import text as render_text
 from controlplane.scheduler.scheduler import Scheduler
+from controlplane.traffic.dns import ClusterDns
 from controlplane.traffic.ingress import IngressController
 from controlplane.traffic.load_balancer import LoadBalancer
 from controlplane.traffic.network import Network
@@ -108,7 +109,7 @@ class Cluster:
 
     - `seed` decides everything that is random: names, uids, ties.  The same seed gives the same run.
     - `clock` "virtual" lets time pass only in `run_for`, `run_until` and `step`; "wall" is the computer's clock.
-    - `scheduler`, `ingress` and `load_balancer` take a part's class, a function `(loop, client) -> part`, or None.
+    - `scheduler`, `ingress`, `load_balancer` and `dns` take a part's class, a function `(loop, client) -> part`, or None.
     - `controllers` takes a list of Controller classes, a function as above, or None.
     - `store` is any state store with etcd's interface, an in-memory one if not given.
     - `capacity` is each node's: {"cpu": "4", "memory": "8Gi", "pods": "110"}.
@@ -125,6 +126,7 @@ class Cluster:
         controllers: Iterable[type[Controller]] | MakePart | None = tuple(DEFAULT_CONTROLLERS),
         ingress: MakePart | Literal["default"] | None = "default",
         load_balancer: MakePart | Literal["default"] | None = "default",
+        dns: MakePart | Literal["default"] | None = "default",
         store: EtcdStore | None = None,
         capacity: Mapping[str, str] | None = None,
         admission: Iterable[type[AdmissionPlugin]] = DEFAULT_PLUGINS,
@@ -155,6 +157,11 @@ class Cluster:
             "load_balancer",
             self._with_network(LoadBalancer) if load_balancer == "default" else load_balancer,
             "system:cloud-controller-manager",
+        )
+        self._add(
+            "dns",
+            self._with_network(ClusterDns) if dns == "default" else dns,
+            "system:serviceaccount:kube-system:coredns",
         )
         names = node_names(nodes) if isinstance(nodes, int) else list(nodes)
         self._share_caches = len(names) > OWN_CACHES
