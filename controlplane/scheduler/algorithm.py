@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import compress
-from typing import NamedTuple
 
 from controlplane.scheduler.board import Board
 from controlplane.scheduler.explain import Decision
@@ -24,12 +23,6 @@ from controlplane.scheduler.status import Code, FitError, Status, unresolvable
 MIN_FEASIBLE = 100  # nodes: fewer are always all looked at
 MIN_PERCENTAGE = 5
 BOARDS = 64  # templates whose columns are kept
-
-
-class Placement(NamedTuple):
-    node: str
-    evaluated: int
-    feasible: int
 
 
 class NoNodes(Exception):
@@ -57,10 +50,8 @@ class Algorithm:
             percentage = max(50 - nodes // 125, MIN_PERCENTAGE)
         return max(nodes * percentage // 100, MIN_FEASIBLE)
 
-    def schedule(
-        self, framework: Framework, state: CycleState, pod: PodInfo, decision: Decision | None = None
-    ) -> Placement:
-        """The node for the Pod.  Raises FitError, NoNodes or PluginError."""
+    def schedule(self, framework: Framework, state: CycleState, pod: PodInfo, decision: Decision | None = None) -> str:
+        """The name of the node for the Pod.  Raises FitError, NoNodes or PluginError."""
         cache = self.handle.cache
         nodes = cache.nodes
         if not nodes:
@@ -100,7 +91,7 @@ class Algorithm:
         pod: PodInfo,
         statuses: dict[str, Status],
         decision: Decision | None,
-    ) -> Placement | None:
+    ) -> str | None:
         node = self.handle.cache.by_name.get(pod.nominated_node)
         if node is None or not node.node:
             return None
@@ -111,7 +102,7 @@ class Algorithm:
         if decision is not None:
             decision.passed(node.name)
             decision.choose(node.name, [node.name], "an earlier preemption nominated it")
-        return Placement(node.name, 1, 1)
+        return node.name
 
     def _find_slowly(
         self,
@@ -121,7 +112,7 @@ class Algorithm:
         nodes: Sequence[NodeInfo],
         statuses: dict[str, Status],
         decision: Decision | None,
-    ) -> Placement | None:
+    ) -> str | None:
         wanted = self.wanted(framework, len(nodes)) if framework.scores else 1
         feasible: list[NodeInfo] = []
         for i in range(len(nodes)):
@@ -143,7 +134,7 @@ class Algorithm:
         if len(feasible) == 1:
             if decision is not None:
                 decision.choose(feasible[0].name, [feasible[0].name], "it is the only one that fits")
-            return Placement(feasible[0].name, 1 + len(statuses), 1)
+            return feasible[0].name
         framework.run_pre_score(state, pod, feasible)
         totals = [0] * len(feasible)
         for item in framework.scores:
@@ -159,7 +150,7 @@ class Algorithm:
         winner = ties[0] if len(ties) == 1 else ties[self.handle.rng.randrange(len(ties))]
         if decision is not None:
             decision.choose(feasible[winner].name, [feasible[i].name for i in ties])
-        return Placement(feasible[winner].name, len(feasible) + len(statuses), len(feasible))
+        return feasible[winner].name
 
     def _advance(self, processed: int) -> None:
         self.start = (self.start + processed) % len(self.handle.cache.nodes)
@@ -179,7 +170,7 @@ class Algorithm:
 
     def _find_quickly(
         self, framework: Framework, state: CycleState, pod: PodInfo, nodes: list[NodeInfo], statuses: dict[str, Status]
-    ) -> Placement | None:
+    ) -> str | None:
         board = self._board(framework, pod)
         wanted = self.wanted(framework, len(nodes)) if framework.scores else 1
         picked: list[int] = []
@@ -200,12 +191,12 @@ class Algorithm:
                         statuses.setdefault(node.name, refusal)
             return None
         if len(picked) == 1:
-            return Placement(nodes[picked[0]].name, len(nodes) - left, 1)
+            return nodes[picked[0]].name
         totals = self._totals(board, framework, state, pod, picked)
         best = max(totals)
         ties = [i for i, total in enumerate(totals) if total == best]
         winner = ties[0] if len(ties) == 1 else ties[self.handle.rng.randrange(len(ties))]
-        return Placement(nodes[picked[winner]].name, len(nodes) - left, len(picked))
+        return nodes[picked[winner]].name
 
     def _fitting(
         self,

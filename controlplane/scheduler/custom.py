@@ -23,7 +23,7 @@ from typing import Any
 
 from controlplane.client.base import Client, Obj, Objs
 from controlplane.clock import Loop
-from controlplane.scheduler.algorithm import NoNodes, Placement
+from controlplane.scheduler.algorithm import NoNodes
 from controlplane.scheduler.budget import limited
 from controlplane.scheduler.explain import Decision
 from controlplane.scheduler.framework import CycleState, Plugin
@@ -92,9 +92,7 @@ class Chooser:
             view = self._views[info.name] = NodeView(info)
         return view
 
-    def schedule(
-        self, framework: Framework, state: CycleState, pod: PodInfo, decision: Decision | None = None
-    ) -> Placement:
+    def schedule(self, framework: Framework, state: CycleState, pod: PodInfo, decision: Decision | None = None) -> str:
         nodes = self.handle.cache.nodes
         if not nodes:
             raise NoNodes
@@ -118,7 +116,7 @@ class Chooser:
             for info in nodes:
                 decision.passed(info.name)
             decision.choose(chosen, [chosen], f"{self.name} chose it")
-        return Placement(chosen, len(nodes), len(nodes))
+        return found.name
 
 
 KEEPS = ("SchedulingGates", "PrioritySort", "DefaultBinder")  # the plugins that stay

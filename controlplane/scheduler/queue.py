@@ -34,12 +34,11 @@ MAX_UNSCHEDULABLE = 300.0  # seconds that a Pod waits for an event at the most
 class Queued:
     """A Pod in the queue, with what is known of its earlier attempts."""
 
-    __slots__ = ("pod", "since", "added", "attempts", "plugins", "pending", "gated", "error")
+    __slots__ = ("pod", "since", "attempts", "plugins", "pending", "gated", "error")
 
     def __init__(self, pod: PodInfo, now: float) -> None:
         self.pod = pod
         self.since = now  # when it was last put in the queue or failed
-        self.added = now
         self.attempts = 0
         self.plugins: tuple[str, ...] = ()  # those that refused it; their events wake it
         self.pending = False  # refused with Code.PENDING: its event needs no back-off

@@ -212,7 +212,7 @@ class Scheduler:
         try:
             if pod.template.problem:
                 raise PluginError(pod.template.problem)
-            placement = self.algorithm.schedule(framework, state, pod, decision)
+            node = self.algorithm.schedule(framework, state, pod, decision)
         except FitError as error:
             self._refuse(framework, state, item, error, decision)
         except NoNodes:
@@ -226,7 +226,7 @@ class Scheduler:
             self._conclude(decision, message)
             self.reporter.broken(item, message)
         else:
-            self.binder.assume(framework, state, item, placement.node)
+            self.binder.assume(framework, state, item, node)
 
     def _refuse(
         self, framework: Framework, state: CycleState, item: Queued, error: FitError, decision: Decision | None
@@ -240,7 +240,7 @@ class Scheduler:
                 nominated = framework.run_post_filter(state, item.pod, error)
             except PluginError as problem:
                 error.post_filter_message, nominated = str(problem), None
-        item.plugins = tuple(error.plugins)
+        item.plugins, item.pending = tuple(error.plugins), error.pending
         help = f" Preemption makes room on {nominated.node}." if nominated and nominated.node else ""
         message = error.message
         self._conclude(decision, message + help)

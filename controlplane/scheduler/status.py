@@ -81,7 +81,10 @@ class FitError(Exception):
         self.absent = absent
         self.pre_filter_message = pre_filter_message
         self.post_filter_message = ""
-        self.plugins = sorted({status.plugin for status in self.statuses.values() if status.plugin} | set(plugins))
+        self._distinct = {id(status): status for status in self.statuses.values()}  # few, over many nodes
+        named = {status.plugin for status in self._distinct.values() if status.plugin}
+        self.plugins = sorted(named | set(plugins))
+        self.pending = any(status.code == Code.PENDING for status in self._distinct.values())
 
     @property
     def message(self) -> str:
@@ -98,9 +101,8 @@ class FitError(Exception):
     def histogram(self) -> dict[str, int]:
         """How many nodes gave each reason."""
         counts: dict[str, int] = {}
-        by_identity = {id(status): status for status in self.statuses.values()}  # few, over many nodes
         for identity, count in Counter(map(id, self.statuses.values())).items():
-            for reason in by_identity[identity].reasons:
+            for reason in self._distinct[identity].reasons:
                 counts[reason] = counts.get(reason, 0) + count
         if self.absent is not None and len(self.statuses) < self.all_nodes:
             for reason in self.absent.reasons:

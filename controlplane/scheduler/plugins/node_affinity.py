@@ -17,7 +17,6 @@ REFUSED = unresolvable("node(s) didn't match Pod's node affinity/selector", plug
 ENFORCED = unresolvable("node(s) didn't match scheduler-enforced node affinity", plugin="NodeAffinity")
 CONFLICT = unresolvable("pod affinity terms conflict", plugin="NodeAffinity")
 OPERATORS = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!", "Gt": "gt", "Lt": "lt"}
-FIELD = "metadata.name"
 
 
 class Term:
