@@ -109,7 +109,7 @@ class Cluster:
 
     - `seed` decides everything that is random: names, uids, ties.  The same seed gives the same run.
     - `clock` "virtual" lets time pass only in `run_for`, `run_until` and `step`; "wall" is the computer's clock.
-    - `scheduler`, `ingress`, `load_balancer` and `dns` take a part's class, a function `(loop, client) -> part`, or None.
+    - `scheduler`, `ingress`, `load_balancer` and `dns` take a class, a function `(loop, client) -> part`, or None.
     - `controllers` takes a list of Controller classes, a function as above, or None.
     - `store` is any state store with etcd's interface, an in-memory one if not given.
     - `capacity` is each node's: {"cpu": "4", "memory": "8Gi", "pods": "110"}.
