@@ -239,6 +239,15 @@ class ApiServer:
         objects = (entries[key].obj for key in sorted(entries))
         return [obj for obj in objects if not namespace or obj["metadata"].get("namespace") == namespace]
 
+    def write_back(self, plural: str, obj: Obj) -> None:
+        """Store an object that `read` gave, changed, unless it was written meanwhile: how admission keeps count."""
+        info = self.resources.by_name(plural)
+        assert info is not None
+        storage, meta = self.registry(info).storage, obj["metadata"]
+        entry = storage.get(storage.key(meta.get("namespace", ""), meta["name"]))
+        if entry is not None and entry.revision == int(meta["resourceVersion"]):
+            storage.replace(entry, obj)
+
     def stored(self, info: ResourceInfo, entry: Entry) -> None:
         """An object was written: what follows from it within the server."""
         self.housekeeping.stored(info, entry)

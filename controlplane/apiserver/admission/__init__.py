@@ -7,8 +7,10 @@ validated, all `validate`s after (apiserver: pkg/admission).
 
 from controlplane.apiserver.admission.chain import AdmissionPlugin, Attributes, Chain
 from controlplane.apiserver.admission.default_toleration_seconds import DefaultTolerationSeconds
+from controlplane.apiserver.admission.limit_ranger import LimitRanger
 from controlplane.apiserver.admission.namespace_lifecycle import NamespaceLifecycle
 from controlplane.apiserver.admission.priority import Priority
+from controlplane.apiserver.admission.resource_quota import ResourceQuota
 from controlplane.apiserver.admission.service_account import ServiceAccount
 from controlplane.apiserver.admission.storage import (
     DefaultIngressClass,
@@ -20,12 +22,14 @@ from controlplane.apiserver.admission.taint_nodes import TaintNodesByCondition
 # upstream's order (pkg/kubeapiserver/options/plugins.go); ServiceAccount is upstream's second and on there by default
 DEFAULT_PLUGINS: tuple[type[AdmissionPlugin], ...] = (
     NamespaceLifecycle,
+    LimitRanger,
     TaintNodesByCondition,
     Priority,
     DefaultTolerationSeconds,
     DefaultStorageClass,
     StorageObjectInUseProtection,
     DefaultIngressClass,
+    ResourceQuota,
 )
 
 __all__ = ["DEFAULT_PLUGINS", "AdmissionPlugin", "Attributes", "Chain", "ServiceAccount"]

@@ -22,6 +22,8 @@ class Lookup(Protocol):
 
     def read_all(self, plural: str, namespace: str = "") -> list[Obj]: ...
 
+    def write_back(self, plural: str, obj: Obj) -> None: ...
+
 
 @dataclass(slots=True)
 class Attributes:
