@@ -12,11 +12,11 @@ from controlplane.client.informer import key_of
 from controlplane.controllers import history
 from controlplane.controllers.daemonset_nodes import (
     pinned,
-    should_run,
+    suitable,
     target_node,
     with_tolerations,
 )
-from controlplane.controllers.daemonset_status import daemon_status, oldest_first
+from controlplane.controllers.daemonset_status import Suits, daemon_status, oldest_first
 from controlplane.controllers.daemonset_update import rolling_update
 from controlplane.controllers.deployment_scale import scaled
 from controlplane.controllers.history import HASH
@@ -36,7 +36,7 @@ class DaemonSetController(PodOwner):
     name = "daemonset-controller"
     resource: ClassVar = "daemonsets"
     kind: ClassVar = "DaemonSet"
-    watches: ClassVar = {"daemonsets": "on_owner", "pods": "on_pod", "nodes": "on_node"}
+    watches: ClassVar = {"daemonsets": "on_owner", "pods": "on_pod_paced", "nodes": "on_node"}
 
     def prepare(self) -> None:
         super().prepare()
@@ -71,19 +71,21 @@ class DaemonSetController(PodOwner):
         update = self._revision(owner, revisions)
         digest = (update["metadata"].get("labels") or {})[HASH]
         by_node = self._by_node(self.claimed(owner))
+        self.pace.done(key, len(self.nodes))
+        suits = suitable(owner, self.nodes.list())
         waiting = self.expectations.remaining(key)
         again = None
         if not waiting:
-            again = self._manage(key, owner, by_node, digest)
+            again = self._manage(key, owner, suits, by_node, digest)
             waiting = self.expectations.remaining(key)
             strategy = owner["spec"].get("updateStrategy") or {}
             if not waiting and strategy.get("type", "RollingUpdate") == "RollingUpdate":
-                self._roll(key, owner, by_node, digest)
+                self._roll(key, owner, suits, by_node, digest)
             live = {(pod["metadata"].get("labels") or {}).get(HASH) for pods in by_node.values() for pod in pods}
             old = [r for r in revisions if r is not update and r["metadata"]["name"] != update["metadata"]["name"]]
             used = {r["metadata"]["name"] for r in old if (r["metadata"].get("labels") or {}).get(HASH) in live}
             history.truncate(self.client, old, used, owner["spec"].get("revisionHistoryLimit", 10))
-        status = daemon_status(owner, self.nodes.list(), by_node, digest, self.loop.now())
+        status = daemon_status(owner, suits, by_node, digest, self.loop.now())
         if status != owner.get("status"):
             self.client.update_status({**owner, "status": status})
         wait = owner["spec"].get("minReadySeconds", 0)
@@ -109,14 +111,11 @@ class DaemonSetController(PodOwner):
 
     # Where Pods are missing, and where they are too many --------------------------------------------------------------
 
-    def _manage(self, key: str, owner: Obj, by_node: ByNode, digest: str) -> float | None:
+    def _manage(self, key: str, owner: Obj, suits: Suits, by_node: ByNode, digest: str) -> float | None:
         needing: list[str] = []
         surplus: Objs = []
         again: float | None = None
-        nodes = self.nodes.list()
-        for node in nodes:
-            name = node["metadata"]["name"]
-            run, stay = should_run(owner, node)
+        for name, (run, stay) in suits.items():
             pods = by_node.get(name, [])
             if run and not pods:
                 needing.append(name)
@@ -125,11 +124,10 @@ class DaemonSetController(PodOwner):
                 again = wait if again is None else min(again, wait or again)
             else:
                 surplus += [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
-        known = {node["metadata"]["name"] for node in nodes}
         surplus += [
             pod
             for name, pods in by_node.items()
-            if name not in known
+            if name not in suits
             for pod in pods
             if not pod["spec"].get("nodeName") and "deletionTimestamp" not in pod["metadata"]
         ]
@@ -195,8 +193,8 @@ class DaemonSetController(PodOwner):
         self._backoff[key] = (FIRST_BACKOFF if fresh else min(max(wait * 2, FIRST_BACKOFF), LAST_BACKOFF), now)
         return None
 
-    def _roll(self, key: str, owner: Obj, by_node: ByNode, digest: str) -> None:
-        wanted = [n["metadata"]["name"] for n in self.nodes.list() if should_run(owner, n)[0]]
+    def _roll(self, key: str, owner: Obj, suits: Suits, by_node: ByNode, digest: str) -> None:
+        wanted = [node for node, (run, _) in suits.items() if run]
         rolling = (owner["spec"].get("updateStrategy") or {}).get("rollingUpdate") or {}
         unavailable = scaled(rolling.get("maxUnavailable", 1), len(wanted), round_up=True)
         surge = scaled(rolling.get("maxSurge", 0), len(wanted), round_up=True)

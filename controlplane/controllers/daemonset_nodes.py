@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from controlplane.client.base import Obj
+from controlplane.client.base import Obj, Objs
 from controlplane.controllers.node_taints import tolerates
 
 _TOLERATED = (  # what every daemon Pod tolerates
@@ -56,9 +56,13 @@ def _required(spec: Obj) -> list[dict[str, Any]]:
     return (affinity.get("requiredDuringSchedulingIgnoredDuringExecution") or {}).get("nodeSelectorTerms") or []
 
 
-def should_run(owner: Obj, node: Obj) -> tuple[bool, bool]:
-    """(a Pod should be started there, a Pod that is there may stay)."""
+def suitable(owner: Obj, nodes: Objs) -> dict[str, tuple[bool, bool]]:
+    """node -> (a Pod should be started there, a Pod that is there may stay)."""
     spec = with_tolerations(owner["spec"]["template"]["spec"])
+    return {node["metadata"]["name"]: _suits(spec, node) for node in nodes}
+
+
+def _suits(spec: Obj, node: Obj) -> tuple[bool, bool]:
     name, labels = node["metadata"]["name"], node["metadata"].get("labels") or {}
     if spec.get("nodeName") not in (None, "", name):
         return False, False

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from controlplane.client.base import Obj, Objs
-from controlplane.controllers.daemonset_nodes import should_run
 from controlplane.controllers.history import HASH
 from controlplane.controllers.pods import is_available, is_ready
+
+Suits = dict[str, tuple[bool, bool]]  # node -> (a Pod should be there, a Pod may stay there)
 
 
 def oldest_first(pods: Objs) -> Objs:
@@ -15,11 +16,11 @@ def oldest_first(pods: Objs) -> Objs:
     )
 
 
-def daemon_status(owner: Obj, nodes: Objs, by_node: dict[str, Objs], digest: str, now: float) -> Obj:
+def daemon_status(owner: Obj, suits: Suits, by_node: dict[str, Objs], digest: str, now: float) -> Obj:
     desired = current = astray = ready = updated = available = 0
-    for node in nodes:
-        pods = by_node.get(node["metadata"]["name"])
-        if not should_run(owner, node)[0]:
+    for node, (run, _) in suits.items():
+        pods = by_node.get(node)
+        if not run:
             astray += bool(pods)
             continue
         desired += 1

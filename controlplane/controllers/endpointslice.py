@@ -12,6 +12,7 @@ from controlplane.client.base import ApiError, Obj, Objs
 from controlplane.client.informer import key_of, split_key
 from controlplane.controllers.base import Controller
 from controlplane.controllers.endpointslice_diff import ADDRESS_TYPES, Slices, desired_slices, endpoint_of, ports_of
+from controlplane.controllers.pace import Pace
 from controlplane.controllers.pods import is_finished
 from controlplane.labels import Selector, from_set
 
@@ -63,6 +64,7 @@ class EndpointSliceController(Controller):
         self.slices.add_index("service", of_service)
         self._pending: dict[str, dict[str, int]] = {}  # service -> slice -> the resourceVersion that we wrote (0: gone)
         self._selectors: dict[str, tuple[Any, Selector]] = {}
+        self.pace = Pace(self.loop)
 
     # Events -----------------------------------------------------------------------------------------------------------
 
@@ -74,6 +76,7 @@ class EndpointSliceController(Controller):
         yield key
 
     def on_pod(self, type: str, old: Obj | None, new: Obj | None) -> Keys:
+        """Leads to the Services whose Pod it is, or was."""
         if old is not None and new is not None and not _changed(old, new):
             return ()
         keys: dict[str, None] = {}
@@ -83,7 +86,9 @@ class EndpointSliceController(Controller):
                 for service in self.services.by_index("selector", pair):
                     if self._selector(service).matches(labels):
                         keys[key_of(service)] = None
-        return keys
+        for key in keys:
+            self.enqueue(key, self.pace.wait(key))
+        return ()
 
     def on_slice(self, type: str, old: Obj | None, new: Obj | None) -> Keys:
         part = new if new is not None else old or {}
@@ -118,6 +123,7 @@ class EndpointSliceController(Controller):
         if self._pending.get(key):
             return self._catch_up(key)
         pods, lost = self._pods(service)
+        self.pace.done(key, len(pods))
         existing = self.slices.by_index("service", key)
         families = [ADDRESS_TYPES[f] for f in service["spec"].get("ipFamilies") or ["IPv4"]]
         for part in existing:

@@ -13,6 +13,7 @@ from controlplane.client.informer import key_of
 from controlplane.controllers.base import Controller, controller_of
 from controlplane.controllers.claim import Claimer
 from controlplane.controllers.expectations import Expectations
+from controlplane.controllers.pace import Pace
 from controlplane.controllers.pod_control import PodControl
 from controlplane.controllers.pods import is_ready
 from controlplane.labels import Selector, from_label_selector
@@ -46,6 +47,7 @@ class PodOwner(Controller):
         super().__init__(*args, **more)
         self.expectations = Expectations(self.loop)
         self.control = PodControl(self.client, self.event)
+        self.pace = Pace(self.loop)
         self._selectors: dict[str, Selector] = {}  # by the owner's uid: a selector never changes
 
     def prepare(self) -> None:
@@ -126,6 +128,12 @@ class PodOwner(Controller):
         labels = meta.get("labels")
         owners = self.owners.by_index("namespace", meta["namespace"]) if labels else ()
         return [key_of(owner) for owner in owners if self.selector(owner).matches(labels)]
+
+    def on_pod_paced(self, type: str, old: Obj | None, new: Obj | None) -> Keys:
+        """The same, for controllers that go through all Pods of an owner each time."""
+        for key in self.on_pod(type, old, new):
+            self.enqueue(key, self.pace.wait(key))
+        return ()
 
     # Claiming ---------------------------------------------------------------------------------------------------------
 

@@ -25,7 +25,7 @@ class StatefulSetController(PodOwner):
     name = "statefulset-controller"
     resource: ClassVar = "statefulsets"
     kind: ClassVar = "StatefulSet"
-    watches: ClassVar = {"statefulsets": "on_owner", "pods": "on_pod"}
+    watches: ClassVar = {"statefulsets": "on_owner", "pods": "on_pod_paced"}
 
     def prepare(self) -> None:
         super().prepare()
@@ -45,6 +45,7 @@ class StatefulSetController(PodOwner):
             return None
         name = owner["metadata"]["name"]
         pods = [pod for pod in self.claimed(owner) if identity.ordinal(pod, name) >= 0]
+        self.pace.done(key, len(pods))
         revisions = self.revisions.by_index("controller", owner["metadata"]["uid"])
         collisions = owner.get("status", {}).get("collisionCount", 0)
         try:

@@ -16,6 +16,7 @@ from controlplane.controllers import (
     EndpointSliceController,
     GarbageCollector,
     JobController,
+    NodeLifecycleController,
     ReplicaSetController,
     StatefulSetController,
 )
@@ -28,6 +29,7 @@ WORKLOADS = [
     StatefulSetController,
     DaemonSetController,
     JobController,
+    NodeLifecycleController,
     EndpointSliceController,
     GarbageCollector,
 ]

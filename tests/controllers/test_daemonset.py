@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from controlplane.client.base import Obj, Objs
-from controlplane.controllers.daemonset_nodes import should_run
+from controlplane.controllers.daemonset_nodes import suitable
 from tests.controllers.plane import Plane, images
 
 
@@ -123,4 +123,4 @@ def node(taints: Objs = (), **labels: str) -> Obj:  # type: ignore[assignment]
     ],
 )
 def test_which_nodes_suit(owner: Obj, where: Obj, want: tuple[bool, bool]) -> None:
-    assert should_run(owner, where) == want
+    assert suitable(owner, [where]) == {"n": want}
