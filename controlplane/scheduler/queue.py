@@ -3,7 +3,7 @@
 Active Pods are tried in the order of the QueueSort plugin.  A refused Pod becomes unschedulable: it waits for an event
 that one of the plugins that refused it has registered, then for the rest of its back-off, and is tried again.  After
 five minutes it is tried whatever happened.  A scheduler with nothing else to do takes Pods out of their back-off early,
-except those that failed for an error (feature SchedulerPopFromBackoffQ, on since 1.33).
+except those that no plugin refused: something broke (feature SchedulerPopFromBackoffQ, on since 1.33).
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from controlplane.scheduler.status import PluginError
 
 INITIAL_BACKOFF = 1.0  # seconds
 MAX_BACKOFF = 10.0
+BACKOFF_WINDOW = 1.0  # Pods whose back-off ends in the same second are in the order of the active queue
 FLUSH_INTERVAL = 30.0
 MAX_UNSCHEDULABLE = 300.0  # seconds that a Pod waits for an event at the most
 
@@ -34,7 +35,7 @@ MAX_UNSCHEDULABLE = 300.0  # seconds that a Pod waits for an event at the most
 class Queued:
     """A Pod in the queue, with what is known of its earlier attempts."""
 
-    __slots__ = ("pod", "since", "attempts", "plugins", "pending", "gated", "error")
+    __slots__ = ("pod", "since", "attempts", "plugins", "pending", "gated")
 
     def __init__(self, pod: PodInfo, now: float) -> None:
         self.pod = pod
@@ -43,7 +44,6 @@ class Queued:
         self.plugins: tuple[str, ...] = ()  # those that refused it; their events wake it
         self.pending = False  # refused with Code.PENDING: its event needs no back-off
         self.gated = ""  # the PreEnqueue plugin that keeps it out
-        self.error = False  # the last attempt broke (it was not a refusal)
 
 
 class SchedulingQueue:
@@ -71,7 +71,7 @@ class SchedulingQueue:
         self._in_flight: dict[str, list[ClusterEvent]] = {}  # what happened while a Pod is being tried
         self._late: dict[str, PodInfo] = {}  # arrived while a Pod of the same name was in flight
         self._flush: Timer | None = None
-        self._early: list[tuple[float, int, Queued]] = []  # those in back-off that may be taken out of it
+        self._early: list[tuple[tuple[Any, ...], int, Queued]] = []  # those in back-off that may be taken out of it
 
     def __len__(self) -> int:
         return len(self.active) + len(self.backoff) + len(self.unschedulable)
@@ -93,7 +93,7 @@ class SchedulingQueue:
         item = self._pop_active() or self._pop_backoff()
         if item is not None:
             item.attempts += 1
-            item.plugins, item.pending, item.error = (), False, False
+            item.plugins, item.pending = (), False
             self._in_flight[item.pod.key] = []
         return item
 
@@ -110,13 +110,13 @@ class SchedulingQueue:
             self.add(late)
 
     def retry(self, item: Queued) -> None:
-        """The attempt failed: wait for an event that helps or, after an error, just for the back-off."""
+        """The attempt failed: wait for an event that helps or, if no plugin refused it, just for the back-off."""
         key = item.pod.key
         events = self._in_flight.pop(key, [])
         if self.find(key) is not None:
             return
         item.since = self.loop.now()
-        if item.error:
+        if not item.plugins:
             self._back_off(item)
             return
         self._shelve(item)
@@ -232,10 +232,12 @@ class SchedulingQueue:
         return item
 
     def _activate(self, item: Queued) -> None:
-        sort = self.handle.framework_of(item.pod).queue_sort
-        key = sort.less(item.pod, item.since) if sort else (item.since,)
-        heapq.heappush(self._heap, (key, next(self._order), item))
+        heapq.heappush(self._heap, (self._sort_key(item), next(self._order), item))
         self.active[item.pod.key] = item
+
+    def _sort_key(self, item: Queued) -> tuple[Any, ...]:
+        sort = self.handle.framework_of(item.pod).queue_sort
+        return sort.less(item.pod, item.since) if sort else (item.since,)
 
     def _pop_active(self) -> Queued | None:
         while self._heap:
@@ -255,8 +257,9 @@ class SchedulingQueue:
         self.backoff[item.pod.key] = item
         ready = self._ready_at(item)
         self.loop.call_at(ready, self._on_ripe, item)
-        if not item.error:
-            heapq.heappush(self._early, (ready, next(self._order), item))
+        if item.plugins:
+            key = (ready // BACKOFF_WINDOW, *self._sort_key(item))
+            heapq.heappush(self._early, (key, next(self._order), item))
             self.wake()
 
     def _ready_at(self, item: Queued) -> float:

@@ -29,7 +29,7 @@ class Reporter:
 
     def broken(self, item: Queued, message: str) -> None:
         """Something broke: try again after a back-off."""
-        item.error = True
+        item.plugins = ()
         self._fail(item, message, "SchedulerError", Nominated(""))
 
     def _fail(self, item: Queued, message: str, reason: str, nominated: Nominated | None) -> None:

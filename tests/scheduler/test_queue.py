@@ -126,3 +126,18 @@ def test_the_condition_is_written_once_for_the_same_refusal() -> None:
     assert world.client.pod("p")["metadata"]["resourceVersion"] == first
     condition = world.client.pod("p")["status"]["conditions"][0]
     assert (condition["type"], condition["status"], condition["reason"]) == ("PodScheduled", "False", "Unschedulable")
+
+
+def test_without_any_node_it_tries_again_after_each_back_off() -> None:
+    world = World()
+    world.place(pod("p"), seconds=20)
+    item = world.scheduler.queue.find("default/p")
+    assert item is not None and item.attempts == 5  # after 0, 1, 3, 7 and 15 seconds
+
+
+def test_a_busy_scheduler_lets_pods_wait_for_their_back_off_and_keeps_their_order() -> None:
+    world = World(node("a", "1"), pod("x", "1", on="a"))
+    world.place(pod("low", "1"), pod("high", "1", priority=1, preemptionPolicy="Never"))
+    world.client.remove("pods", "default/x")
+    world.loop.run_ready()
+    assert (world.node_of("high"), world.node_of("low")) == ("a", "")
