@@ -82,6 +82,7 @@ def test_a_quota_counts_what_is_there() -> None:
     plane = Plane()
     hard = {"pods": "9", "requests.cpu": "2", "limits.memory": "1Gi", "services": "3", "count/deployments.apps": "4"}
     plane.create("v1/ResourceQuota", "q", {"hard": hard})
+    plane.run(1)
     amounts = {"requests": {"cpu": "250m", "memory": "64Mi"}, "limits": {"memory": "128Mi"}}
     for name in ("one", "two"):
         pod(plane, name, containers=[{"name": "a", "image": "i", "resources": amounts}])

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from controlplane.client.base import ApiError, Obj
+from controlplane.client.base import Obj
 from controlplane.controllers import ReplicaSetController
 from tests.controllers.plane import Plane, names
-from tests.faults import CALM, FaultyClient
 
 
 def lone_pod(plane: Plane, name: str, labels: dict[str, str], **meta: Obj) -> None:
@@ -89,30 +86,18 @@ def test_the_crowded_node_is_relieved_first() -> None:
     assert [pod["spec"]["nodeName"] for pod in plane.list("pods") if pod["spec"]["nodeName"] == crowded] == []
 
 
-class Quota(FaultyClient):
-    """Lets in no more than `room` Pods, as the admission plugin ResourceQuota would."""
-
-    room = 2
-
-    def request(self, method: str, path: str, **rest: Any) -> Any:
-        if method == "POST" and path.endswith("/pods"):
-            if not self.room:
-                message = "exceeded quota: few, requested: pods=1, used: pods=2, limited: pods=2"
-                raise ApiError({"code": 403, "reason": "Forbidden", "message": message})
-            self.room -= 1
-        return self.inner.request(method, path, **rest)
-
-
 def test_a_quota_that_is_used_up_shows_as_a_failure_and_heals() -> None:
-    plane = Plane(wrap=lambda loop, inner: Quota(loop, inner, CALM))
+    plane = Plane()
+    plane.create("v1/ResourceQuota", "few", {"hard": {"pods": "2"}})
+    plane.run(1)
     plane.workload("ReplicaSet", "web", 5)
     plane.run(5)
     failure = plane.get("replicasets", "web")["status"]["conditions"][0]
     assert (failure["type"], failure["reason"]) == ("ReplicaFailure", "FailedCreate")
-    assert failure["message"].startswith("exceeded quota: few")
+    assert failure["message"].endswith("exceeded quota: few, requested: pods=1, used: pods=2, limited: pods=2")
     assert len(plane.list("pods")) == 2
-    assert any("Error creating: exceeded quota" in event for event in plane.events("FailedCreate"))
-    plane.controllers_client.room = 9
+    assert any("Error creating: pods" in event for event in plane.events("FailedCreate"))
+    plane.patch("resourcequotas", "few", {"spec": {"hard": {"pods": "9"}}})
     plane.run(600)
     assert len(plane.list("pods")) == 5
     assert "conditions" not in plane.get("replicasets", "web")["status"]
