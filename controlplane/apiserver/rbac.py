@@ -1,7 +1,7 @@
 """Role-based access control: who may do what, from Roles and bindings (plugin/pkg/auth/authorizer/rbac).
 
 `enable(server)` switches it on.  Members of system:masters may always do everything.  *Note*: aggregated ClusterRoles
-are left out here; the default ones list their rules.
+are left out here: the default ones list their rules.  So is the check that nobody grants more than they have.
 """
 
 from __future__ import annotations

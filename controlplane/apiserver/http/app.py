@@ -18,6 +18,7 @@ from controlplane.apiserver.decoding import MAX_BODY
 from controlplane.apiserver.http import sockets, watching
 from controlplane.apiserver.http.authentication import Authenticator
 from controlplane.apiserver.http.driver import Driver
+from controlplane.apiserver.http.impersonation import GROUP, USER, impersonated
 from controlplane.apiserver.http.watching import Receive, Send
 from controlplane.apiserver.server import ApiServer
 
@@ -59,8 +60,7 @@ class App:
                 await self._too_large(headers, receive, send)
                 return
         query, lists = read_query(scope["query_string"])
-        request = Request(scope["method"], scope["path"], query, headers, body, user, lists)
-        response = self._handle(request)
+        response = self._handle(Request(scope["method"], scope["path"], query, headers, body, user, lists))
         if response.watch is not None or response.stream is not None:
             await send(self._start(response, [(b"content-type", response.content_type.encode())]))
             await send({"type": "http.response.body", "body": b"", "more_body": True})
@@ -70,6 +70,11 @@ class App:
             await self._answer(headers, response, send)
 
     def _handle(self, request: Request) -> Response:
+        if USER in request.headers or GROUP in request.headers:
+            try:
+                request.user = impersonated(self.server, request.user, request.headers)
+            except errors.StatusError as error:
+                return refusal(error)
         response = self.server.handle(request)
         self.driver.kick()
         if response.upgrade is not None and request.headers.get("upgrade", "").lower() != "websocket":
