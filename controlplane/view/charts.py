@@ -30,7 +30,7 @@ def show(figure: Figure, alt: str) -> str:
     return alt
 
 
-def _figure(width: float = 8.0, height: float = 2.6) -> tuple[Figure, Axes]:
+def figure_of(width: float = 8.0, height: float = 2.6) -> tuple[Figure, Axes]:
     from matplotlib.figure import Figure  # without pyplot: no figure outlives its cell
 
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -41,7 +41,7 @@ def by_pod(tally: Tally) -> str:
     """A bar for each Pod: how many requests it answered."""
     names = sorted(tally.by_pod)
     counts = [tally.by_pod[name] for name in names]
-    figure, axes = _figure(height=0.5 + 0.4 * len(names))
+    figure, axes = figure_of(height=0.5 + 0.4 * len(names))
     bars = axes.barh([name.partition("/")[2] for name in names], counts, color=COLOURS[0])
     axes.bar_label(bars, padding=3)
     axes.invert_yaxis()
@@ -58,7 +58,7 @@ def by_version(tally: Tally) -> str:
     at = [second.at for second in seconds]
     layers = [[second.versions[version] for second in seconds] for version in versions]
     layers.append([second.errors.total() for second in seconds])
-    figure, axes = _figure()
+    figure, axes = figure_of()
     axes.stackplot(at, layers, labels=[*versions, "failed"], colors=[*COLOURS[: len(versions)], FAILED], step="post")
     axes.set_xlabel("seconds since the load began")
     axes.set_ylabel("answers a second")
