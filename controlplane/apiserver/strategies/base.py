@@ -20,6 +20,7 @@ Obj = dict[str, Any]
 Errors = list[FieldError]
 Validate = Callable[[Obj], Errors]
 ValidateUpdate = Callable[[Obj, Obj], Errors]
+Warn = Callable[[Obj], list[str]]
 
 
 class Strategy:
@@ -45,6 +46,7 @@ class Strategy:
         unconditional: bool = True,
         whole: bool = False,
         custom: bool = False,
+        warn: Warn | None = None,
     ) -> None:
         self.kind = kind
         self.namespaced = namespaced
@@ -55,6 +57,7 @@ class Strategy:
         self.allow_unconditional_update = unconditional
         self.whole = whole
         self.custom = custom
+        self._warn = warn
         self._validate = validate
         self._update = update
         self._status_update = status_update
@@ -153,6 +156,12 @@ class Strategy:
         """The seconds that a deletion leaves the object, or None where deletion is at once."""
         return None
 
-    def warnings(self, obj: Obj) -> list[str]:
-        """What a client should hear although nothing is refused."""
-        return []
+    def warnings(self, obj: Obj, old: Obj | None = None) -> list[str]:
+        """What a client should hear although nothing is refused; `old` is what the object was before an update."""
+        if self._warn is None or (old is not None and not self._warns_again(obj, old)):
+            return []
+        found = self._warn(obj)
+        return found if old is None else [w for w in found if not w.startswith("metadata.name: ")]
+
+    def _warns_again(self, obj: Obj, old: Obj) -> bool:
+        return bool(obj["metadata"].get("generation") != old["metadata"].get("generation"))

@@ -97,3 +97,6 @@ class PodStrategy(Strategy):
         if not spec.get("nodeName") or status.get("phase") in ("Failed", "Succeeded"):
             period = 0
         return 1 if period < 0 else int(period)
+
+    def _warns_again(self, obj: Obj, old: Obj) -> bool:
+        return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from controlplane.apiserver.strategies import warnings
 from controlplane.apiserver.strategies.base import Strategy
 from controlplane.apiserver.strategies.definitions import DefinitionStrategy
 from controlplane.apiserver.strategies.jobs import JobStrategy
@@ -42,13 +43,19 @@ _PDB_STATUS = dict.fromkeys(("currentHealthy", "desiredHealthy", "disruptionsAll
 _DS_STATUS = dict.fromkeys(("currentNumberScheduled", "desiredNumberScheduled", "numberMisscheduled", "numberReady"), 0)
 CORE = {
     "Pod": PodStrategy(
-        "Pod", status={}, generation=SPEC, validate=pods.pod_create, status_update=pods.pod_status_update
+        "Pod",
+        warn=warnings.of_pod,
+        status={},
+        generation=SPEC,
+        validate=pods.pod_create,
+        status_update=pods.pod_status_update,
     ),
     "PodTemplate": Strategy(
         "PodTemplate", generation=("template",), validate=pods.pod_template, update=pods.pod_template_update
     ),
     "ReplicationController": Strategy(
         "ReplicationController",
+        warn=warnings.of_workload,
         status={"replicas": 0},
         generation=SPEC,
         validate=workloads.replication_controller,
@@ -122,6 +129,7 @@ CORE = {
 APPS = {
     "Deployment": Strategy(
         "Deployment",
+        warn=warnings.of_workload,
         status={},
         generation=("spec", "annotations"),
         validate=workloads.deployment,
@@ -130,6 +138,7 @@ APPS = {
     ),
     "ReplicaSet": Strategy(
         "ReplicaSet",
+        warn=warnings.of_workload,
         status={"replicas": 0},
         generation=SPEC,
         validate=workloads.replica_set,
@@ -138,6 +147,7 @@ APPS = {
     ),
     "StatefulSet": Strategy(
         "StatefulSet",
+        warn=warnings.of_template,
         name=sets.stateful_set_name,
         status={"replicas": 0, "availableReplicas": 0},
         generation=SPEC,
@@ -147,6 +157,7 @@ APPS = {
     ),
     "DaemonSet": DaemonSetStrategy(
         "DaemonSet",
+        warn=warnings.of_template,
         status=_DS_STATUS,
         generation=SPEC,
         validate=sets.daemon_set,
@@ -161,6 +172,7 @@ APPS = {
 OTHERS = {
     ("batch", "Job"): JobStrategy(
         "Job",
+        warn=warnings.of_workload,
         status={},
         generation=SPEC,
         validate=batch.job,
@@ -168,7 +180,12 @@ OTHERS = {
         status_update=job_status.job_status_update,
     ),
     ("batch", "CronJob"): Strategy(
-        "CronJob", status={}, generation=SPEC, validate=cron_jobs.cron_job, update=cron_jobs.cron_job_update
+        "CronJob",
+        warn=warnings.of_cron_job,
+        status={},
+        generation=SPEC,
+        validate=cron_jobs.cron_job,
+        update=cron_jobs.cron_job_update,
     ),
     ("autoscaling", "HorizontalPodAutoscaler"): Strategy(
         "HorizontalPodAutoscaler",
@@ -189,6 +206,7 @@ OTHERS = {
     ),
     (NETWORKING, "Ingress"): Strategy(
         "Ingress",
+        warn=warnings.of_ingress,
         status={"loadBalancer": {}},
         generation=SPEC,
         validate=networking.ingress,
