@@ -1,7 +1,6 @@
 """How many Pods a second the scheduler places, everything in this process: API server, store, client and scheduler.
 
-    python benchmarks/scheduler.py            # all cases
-    python benchmarks/scheduler.py --quick    # a tenth of the Pods, at most 1,000 nodes
+    python -m benchmarks scheduler [--quick] [--only TEXT] [--plot FILE]
 
 The cases and the figures asked for are those of upstream's scheduler_perf (test/integration/scheduler_perf): nodes of
 4 CPUs, 32 GiB and 110 Pods in three zones, Pods of 100m CPU and 500 MiB.  Only the time from the first cycle to the
@@ -14,12 +13,10 @@ import argparse
 import gc
 import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
+from benchmarks.table import Row, show
 from controlplane.apiserver.server import ApiServer
 from controlplane.client.local import LocalClient
 from controlplane.clock import Loop
@@ -92,10 +89,11 @@ SERVICE = {
     "metadata": {"name": "blue"},
     "spec": {"selector": {"color": "blue"}, "ports": [{"port": 80}]},
 }
+BASIC = "one template"
 GROWTH = (100, 250, 500, 1000, 2500, 5000)
 CASES = [
-    *(Case("basic", nodes, min(10_000, nodes * 20), plain, 1000 if nodes == 5000 else 0) for nodes in GROWTH),
-    Case("basic, all nodes scored", 5000, 2000, plain, config={"percentageOfNodesToScore": 100}),
+    *(Case(BASIC, nodes, min(10_000, nodes * 20), plain, 1000 if nodes == 5000 else 0) for nodes in GROWTH),
+    Case("one template, all nodes scored", 5000, 2000, plain, config={"percentageOfNodesToScore": 100}),
     Case("every Pod different", 5000, 2000, lambda name, i: pod(name, f"{100 + i % 1000}m")),
     Case("every Pod with its own label", 5000, 5000, own_label),
     Case("spread over zones", 5000, 5000, spread, 460),
@@ -131,33 +129,55 @@ def run(case: Case) -> float:
     return case.pods / (time.perf_counter() - begin)
 
 
-def rows(cases: list[Case]) -> Iterator[tuple[Case, float]]:
+def measured(cases: list[Case]) -> list[tuple[Case, float]]:
+    found = []
     for case in cases:
         print(f"\r{case.title}, {case.nodes} nodes ...".ljust(60), end="", file=sys.stderr, flush=True)
-        yield case, run(case)
+        found.append((case, run(case)))
     print("\r".ljust(61) + "\r", end="", file=sys.stderr)
+    return found
 
 
-def main() -> None:
+def row(case: Case, rate: float) -> Row:
+    wanted = f"at least {case.asked:,}/s" if case.asked else ""
+    return Row(f"{case.title}: {case.nodes:,} nodes, {case.pods:,} Pods", f"{rate:,.0f} Pods/s", wanted)
+
+
+def bars(growth: list[tuple[int, float]]) -> None:
+    longest = max(rate for _, rate in growth)
+    print("Pods a second as the cluster grows\n")
+    for nodes, rate in growth:
+        print(f"{nodes:>7,} nodes  {'█' * round(50 * rate / longest)} {rate:,.0f}")
+
+
+def plot(growth: list[tuple[int, float]], file: str) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.semilogx([nodes for nodes, _ in growth], [rate for _, rate in growth], marker="o")
+    axes.set(xlabel="nodes", ylabel="Pods a second", title="Scheduling as the cluster grows", ylim=(0, None))
+    axes.grid(True, alpha=0.3)
+    figure.savefig(file)
+
+
+def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a tenth of the Pods, at most 1,000 nodes")
     parser.add_argument("--only", default="", help="cases whose title contains this")
-    args = parser.parse_args()
-    cases = [case for case in CASES if args.only in case.title]
-    if args.quick:
+    parser.add_argument("--plot", metavar="FILE", help="draw the growth into a file as well")
+    options = parser.parse_args(arguments)
+    cases = [case for case in CASES if options.only in case.title]
+    if options.quick:
         cases = [case._replace(pods=max(case.pods // 10, 100)) for case in cases if case.nodes <= 1000]
-    found = list(rows(cases))
-    print(f"{'case':34}{'nodes':>7}{'Pods':>8}{'Pods/s':>9}{'asked for':>11}")
-    for case, rate in found:
-        asked = f"{case.asked:,}" if case.asked else ""
-        print(f"{case.title:34}{case.nodes:>7,}{case.pods:>8,}{rate:>9,.0f}{asked:>11}")
-    growth = [(case.nodes, rate) for case, rate in found if case.title == "basic"]
+    found = measured(cases)
+    show("The scheduler", [row(case, rate) for case, rate in found])
+    growth = [(case.nodes, rate) for case, rate in found if case.title == BASIC]
     if growth:
-        longest = max(rate for _, rate in growth)
-        print("\nPods a second as the cluster grows")
-        for nodes, rate in growth:
-            print(f"{nodes:>7,} nodes  {'█' * round(50 * rate / longest)} {rate:,.0f}")
+        bars(growth)
+        if options.plot:
+            plot(growth, options.plot)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
