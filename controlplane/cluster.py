@@ -15,7 +15,7 @@ import gc
 import string
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from controlplane import conditions, manifests
 from controlplane.apiserver import metrics
@@ -24,17 +24,15 @@ from controlplane.apiserver.api import AuditEvent, UserInfo
 from controlplane.apiserver.server import ApiServer
 from controlplane.client.base import ApiError, Client, Obj, Objs
 from controlplane.client.informer import InformerFactory
-from controlplane.client.link import Link, LinkedClient
 from controlplane.client.local import LocalClient
 from controlplane.clock import Loop, WallLoop, parse_duration, rfc3339_micro
 from controlplane.controllers import DEFAULT_CONTROLLERS
 from controlplane.controllers.base import Controller
 from controlplane.controllers.manager import ControllerManager
 from controlplane.etcd.api import EtcdStore
+from controlplane.machine import Agent, Machine, Part, default_kubelet, default_proxy
 from controlplane.node.images import ImageTable
-from controlplane.node.kube_proxy import KubeProxy, ServiceTable
-from controlplane.node.kubelet import Kubelet
-from controlplane.node.simulated_runtime import SimulatedRuntime
+from controlplane.node.kube_proxy import ServiceTable
 from controlplane.picture import Scene, scene
 from controlplane.picture import html as render_html
 from controlplane.picture import text as render_text
@@ -47,61 +45,12 @@ from controlplane.traffic.network import Network
 LOG_LENGTH = 1_000_000  # requests that the log keeps
 OWN_CACHES = 50  # nodes; in a larger cluster the kube-proxies of all nodes share one cache, to save memory
 
-
-class Part(Protocol):
-    """A part of the control plane: a scheduler, a controller manager, an ingress controller."""
-
-    def start(self) -> None: ...
-
-    def stop(self) -> None: ...
-
-
 MakePart = Callable[[Loop, Client], Part]
 Condition = Callable[[Client], str | bool]
 
 
 class NotReached(TimeoutError):
     """A condition did not come to hold in time; the message says what was still missing."""
-
-
-class Machine:
-    """One node: its link to the control plane, its runtime, its kubelet and its kube-proxy."""
-
-    def __init__(self, cluster: Cluster, name: str, capacity: Mapping[str, str] | None) -> None:
-        self.name = name
-        self.link = Link(cluster.loop)
-        self.address = node_address(len(cluster.machines))
-        cluster.network.set_address(name, self.address)
-        self.runtime = SimulatedRuntime(cluster.loop, name, cluster.network, cluster.images)
-        self.kubelet = Kubelet(
-            cluster.loop,
-            self._client(cluster, f"system:node:{name}", "system:nodes"),
-            name,
-            runtime=self.runtime,
-            capacity=dict(capacity) if capacity else None,
-            address=self.address,
-        )
-        proxy = self._client(cluster, "system:kube-proxy", "system:node-proxier")
-        self.proxy = KubeProxy(cluster.loop, proxy, name, cluster.network, services=cluster.service_table())
-        self.powered = False
-
-    def _client(self, cluster: Cluster, user: str, group: str) -> Client:
-        return LinkedClient(cluster.client_as(user, group), self.link)
-
-    def start(self) -> None:
-        self.powered = True
-        self.kubelet.start()
-        self.proxy.start()
-
-    def stop(self) -> None:
-        self.kubelet.stop()
-        self.proxy.stop()
-
-    def kill(self) -> None:
-        """Power off, in the middle of whatever it does."""
-        self.powered = False
-        self.kubelet.kill()
-        self.proxy.kill()
 
 
 class Cluster:
@@ -111,6 +60,7 @@ class Cluster:
     - `clock` "virtual" lets time pass only in `run_for`, `run_until` and `step`; "wall" is the computer's clock.
     - `scheduler`, `ingress`, `load_balancer` and `dns` take a class, a function `(loop, client) -> part`, or None.
     - `controllers` takes a list of Controller classes, a function as above, or None.
+    - `kubelet` and `proxy` run on the machines: a class, a function `(loop, client, machine) -> part`, or None.
     - `store` is any state store with etcd's interface, an in-memory one if not given.
     - `capacity` is each node's: {"cpu": "4", "memory": "8Gi", "pods": "110"}.
     - `admission` are the API server's admission plugins.
@@ -127,6 +77,8 @@ class Cluster:
         ingress: MakePart | Literal["default"] | None = "default",
         load_balancer: MakePart | Literal["default"] | None = "default",
         dns: MakePart | Literal["default"] | None = "default",
+        kubelet: Agent = "default",
+        proxy: Agent = "default",
         store: EtcdStore | None = None,
         capacity: Mapping[str, str] | None = None,
         admission: Iterable[type[AdmissionPlugin]] = DEFAULT_PLUGINS,
@@ -166,7 +118,7 @@ class Cluster:
         names = node_names(nodes) if isinstance(nodes, int) else list(nodes)
         self._share_caches = len(names) > OWN_CACHES
         for name in names:
-            self.add_node(name, capacity)
+            self.add_node(name, capacity, kubelet=kubelet, proxy=proxy)
 
     # Parts ----------------------------------------------------------------------------------------------------------
 
@@ -209,12 +161,32 @@ class Cluster:
 
     # Nodes ----------------------------------------------------------------------------------------------------------
 
-    def add_node(self, name: str, capacity: Mapping[str, str] | None = None) -> Machine:
+    def add_node(
+        self,
+        name: str,
+        capacity: Mapping[str, str] | None = None,
+        *,
+        kubelet: Agent = "default",
+        proxy: Agent = "default",
+    ) -> Machine:
         """Plug a machine in and switch it on."""
         if name in self.machines:
             raise ValueError(f"there is a node {name} already")
-        machine = self.machines[name] = Machine(self, name, capacity)
-        self.server.kubelets[name] = lambda: machine.kubelet.api if machine.powered and machine.link.up else None
+        machine = self.machines[name] = Machine(
+            self.loop,
+            name,
+            node_address(len(self.machines)),
+            network=self.network,
+            images=self.images,
+            client_as=self.client_as,
+            capacity=capacity,
+            services=self.service_table(),
+        )
+        agents = {"kubelet": (kubelet, default_kubelet), "kube-proxy": (proxy, default_proxy)}
+        for agent, (make, default) in agents.items():
+            if make is not None:
+                machine.install(agent, default if make == "default" else make)
+        self.server.kubelets[name] = machine.kubelet_api
         metrics.install(self.server)
         machine.start()
         return machine
