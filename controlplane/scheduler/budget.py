@@ -66,6 +66,8 @@ def limited(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*args, **kwargs)
         except OverBudget:
             raise PluginError(f'plugin "{name}" ran past its budget of {BUDGET:,} instructions') from None
+        except SystemExit:
+            raise PluginError(f'plugin "{name}" tried to exit') from None
         finally:
             sys.settrace(before)
 

@@ -93,6 +93,7 @@ def test_filters(name: str) -> None:
         ("nowhere", "scheduler \"choose\" chose 'nowhere', which is not the name of a node"),
         (3, 'scheduler "choose" chose 3, which is not the name of a node'),
         (None, "0/2 nodes are available: 2 node(s) were not chosen by choose."),
+        (SystemExit(1), 'plugin "choose" tried to exit'),
         (KeyError("x"), "running scheduler \"choose\": KeyError: 'x'"),
     ],
 )
@@ -100,7 +101,7 @@ def test_functions(answer: Any, message: str) -> None:
     def choose(pod: dict[str, Any], nodes: Any) -> Any:
         if pod["metadata"]["name"] == "fine":
             return nodes[0].name
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             raise answer
         return answer
 
