@@ -28,14 +28,14 @@ from controlplane.controllers.revisions import (
     same_template,
     template_hash,
 )
-from controlplane.labels import from_label_selector
+from controlplane.labels import Selector, from_label_selector
 
 
 class DeploymentController(Controller):
     """Keeps, for each Deployment, a ReplicaSet of its newest template, and winds the older ones down."""
 
     name = "deployment-controller"
-    watches: ClassVar = {"deployments": "self", "replicasets": "on_replica_set", "pods": "on_pod"}
+    watches: ClassVar = {"deployments": "on_deployment", "replicasets": "on_replica_set", "pods": "on_pod"}
 
     def prepare(self) -> None:
         self.deployments = self.informer("deployments")
@@ -45,8 +45,14 @@ class DeploymentController(Controller):
         self.replica_sets.add_index("controller", controller_uid)
         self.replica_sets.add_index("orphans", orphans)
         self.pods.add_index("controller", controller_uid)
+        self._selectors: dict[str, Selector] = {}  # by uid: a selector never changes
 
     # Events -----------------------------------------------------------------------------------------------------------
+
+    def on_deployment(self, type: str, old: Obj | None, new: Obj | None) -> Keys:
+        if new is None and old is not None:
+            self._selectors.pop(old["metadata"]["uid"], None)
+        return (key_of(new if new is not None else old or {}),)
 
     def on_replica_set(self, type: str, old: Obj | None, new: Obj | None) -> Keys:
         keys = [key for obj in (old, new) if obj is not None and (key := self._owner_key(obj))]
@@ -55,7 +61,7 @@ class DeploymentController(Controller):
         labels = new["metadata"].get("labels")
         if old is None or old["metadata"].get("labels") != labels or controller_of(old):
             for deployment in self.deployments.by_index("namespace", new["metadata"]["namespace"]):
-                if from_label_selector(deployment["spec"]["selector"]).matches(labels):
+                if self._selector(deployment).matches(labels):
                     keys.append(key_of(deployment))
         return keys
 
@@ -109,10 +115,16 @@ class DeploymentController(Controller):
         if now.get("observedGeneration", 0) < generation:
             self.client.update_status({**deployment, "status": {**now, "observedGeneration": generation}})
 
+    def _selector(self, deployment: Obj) -> Selector:
+        uid = deployment["metadata"]["uid"]
+        if uid not in self._selectors:
+            self._selectors[uid] = from_label_selector(deployment["spec"]["selector"])
+        return self._selectors[uid]
+
     def _claim(self, deployment: Obj) -> Objs:
         """The ReplicaSets that are ours: those we control, and orphans that our selector matches."""
         meta = deployment["metadata"]
-        selector = from_label_selector(deployment["spec"]["selector"])
+        selector = self._selector(deployment)
         sets = self.replica_sets.by_index("controller", meta["uid"])
         loose = self.replica_sets.by_index("orphans", meta["namespace"])
         if not loose and all(selector.matches(one["metadata"].get("labels")) for one in sets):

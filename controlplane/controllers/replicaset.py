@@ -27,7 +27,7 @@ class ReplicaSetController(PodOwner):
     name = "replicaset-controller"
     resource: ClassVar = "replicasets"
     kind: ClassVar = "ReplicaSet"
-    watches: ClassVar = {"replicasets": "on_owner", "pods": "on_pod"}
+    watches: ClassVar = {"replicasets": "on_owner", "pods": "on_pod_paced"}
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
@@ -53,6 +53,7 @@ class ReplicaSetController(PodOwner):
             if diff:
                 failure = self._manage(key, owner, diff)
         status = self._write_status(owner, diff, failure)
+        self.pace.done(key, mine)
         if failure is not None:
             raise failure
         seconds, replicas = owner["spec"].get("minReadySeconds"), owner["spec"].get("replicas", 1)

@@ -13,7 +13,7 @@ class ReplicationManager(ReplicaSetController):
     name = "replication-controller"
     resource: ClassVar = "replicationcontrollers"
     kind: ClassVar = "ReplicationController"
-    watches: ClassVar = {"replicationcontrollers": "on_owner", "pods": "on_pod"}
+    watches: ClassVar = {"replicationcontrollers": "on_owner", "pods": "on_pod_paced"}
 
     def selector_of(self, owner: Obj) -> Selector:
         """A plain mapping of labels."""
