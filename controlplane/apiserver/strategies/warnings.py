@@ -42,6 +42,8 @@ _GO_NAMES = {"storageos": "storageOS"}
 _SECCOMP, _SECCOMP_OF = "seccomp.security.alpha.kubernetes.io/pod", "container.seccomp.security.alpha.kubernetes.io/"
 _NO_MATCH = "a null labelSelector results in matching no pod"
 _BYTES = ("memory", "ephemeral-storage")
+_WHOLE = ("Ki", "Mi", "Gi", "Ti")  # of these there are no fractions of bytes in what the decoder leaves
+_RARE = {"nodeSelector", "affinity", "topologySpreadConstraints", "hostAliases", "imagePullSecrets", "overhead"}
 
 
 def name_warnings(obj: Obj, used: str) -> list[str]:
@@ -60,24 +62,29 @@ def pod_warnings(template: Obj, path: str = "") -> list[str]:
     """Of a Pod, or of a template at `path` ("spec.template.")."""
     spec, at = template.get("spec") or {}, f"{path}spec"
     annotations = (template.get("metadata") or {}).get("annotations") or {}
-    found = list(_placement(spec, at)) if spec.get("nodeSelector") or spec.get("affinity") else []
-    found += _spread(spec.get("topologySpreadConstraints") or (), at)
-    found += [f"{path}metadata.annotations[{k}]: {told}" for k, told in _ANNOTATIONS.items() if k in annotations]
+    found: list[str] = []
+    if not _RARE.isdisjoint(spec):
+        found += _placement(spec, at)
+        found += _spread(spec.get("topologySpreadConstraints") or (), at)
+    if annotations:
+        found += [f"{path}metadata.annotations[{k}]: {told}" for k, told in _ANNOTATIONS.items() if k in annotations]
     for i, volume in enumerate(spec.get("volumes") or ()):
-        found += [f"{at}.volumes[{i}].{_GO_NAMES.get(k, k)}: {_VOLUMES[k]}" for k in volume if k in _VOLUMES]
-    found += _repeated(spec, at)
-    if overhead := spec.get("overhead"):
-        found += _fractions(overhead, f"{at}.overhead")
+        if not _VOLUMES.keys().isdisjoint(volume):
+            found += [f"{at}.volumes[{i}].{_GO_NAMES.get(k, k)}: {_VOLUMES[k]}" for k in volume if k in _VOLUMES]
+    if not _RARE.isdisjoint(spec):
+        found += _repeated(spec, at)
+        found += _fractions(spec.get("overhead") or {}, f"{at}.overhead")
     if annotations:
         found += _seccomp(spec, annotations, f"{path}metadata.annotations")
     ports: dict[tuple[int, str], list[tuple[str, Obj]]] = {}
+    of_ports: list[str] = []  # told of after everything else that is told of containers
     for key in ("initContainers", "containers"):
         for i, container in enumerate(spec.get(key) or ()):
-            found += _container(container, f"{at}.{key}[{i}]")
-    for key in ("initContainers", "containers"):
-        for i, container in enumerate(spec.get(key) or ()):
+            if container.get("resources") or len(container.get("env") or ()) > 1:
+                found += _container(container, f"{at}.{key}[{i}]")
             if "ports" in container:
-                found += _ports(container["ports"] or (), f"{at}.{key}[{i}].ports", ports)
+                of_ports += _ports(container["ports"] or (), f"{at}.{key}[{i}].ports", ports)
+    found += of_ports
     if (spec.get("terminationGracePeriodSeconds") or 0) < 0:
         told = "must be >= 0; negative values are invalid and will be treated as 1"
         found.append(f"{at}.terminationGracePeriodSeconds: {told}")
@@ -148,7 +155,7 @@ def _container(container: Obj, path: str) -> list[str]:
         limits, requests = resources.get("limits") or {}, resources.get("requests") or {}
         for name in _BYTES:
             for key, amounts in (("limits", limits), ("requests", requests)):
-                if name in amounts:
+                if name in amounts and not amounts[name].endswith(_WHOLE):
                     found += _fractions({name: amounts[name]}, f"{path}.resources.{key}")
     if len(env := container.get("env") or ()) > 1:
         seen = set()
