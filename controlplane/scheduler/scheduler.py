@@ -138,6 +138,9 @@ class Scheduler:
         pod = old if type == "DELETED" else new
         if not self.running or pod is None:
             return
+        if old is not None and type == "MODIFIED" and old["metadata"].get("uid") != pod["metadata"].get("uid"):
+            self._on_gone(old)  # another Pod of the same name, and nobody heard of the end of the first
+            old = None
         if type == "DELETED" or (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
             self._on_gone(pod)  # what has ended takes no room any more
         elif pod["spec"].get("nodeName"):
@@ -153,8 +156,7 @@ class Scheduler:
             self.handle.nominator.remove(pod.key)
             return
         self.handle.nominator.set(pod, pod.nominated_node)
-        if old is None or old["metadata"].get("uid") != pod["metadata"].get("uid"):
-            self.queue.delete(pod.key)
+        if old is None:
             self.queue.add(pod)
         else:
             self.queue.update(old, pod)

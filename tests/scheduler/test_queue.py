@@ -141,3 +141,15 @@ def test_a_busy_scheduler_lets_pods_wait_for_their_back_off_and_keeps_their_orde
     world.client.remove("pods", "default/x")
     world.loop.run_ready()
     assert (world.node_of("high"), world.node_of("low")) == ("a", "")
+
+
+def test_a_pod_that_was_replaced_while_nobody_watched() -> None:
+    world = World(node("a", "1"))
+    assert world.place(pod("p", "1")) == "a"
+    watches, world.client.watches["pods"] = world.client.watches["pods"], []
+    world.client.remove("pods", "default/p")
+    world.client.add(pod("p", "1"))
+    world.client.watches["pods"] = watches
+    world.scheduler._pods._relist()  # as after a lost watch
+    world.loop.run_for(5)
+    assert world.node_of("p") == "a"
