@@ -3,6 +3,8 @@
 Logs, commands in containers and what a Pod uses are not in the store: the kubelet of the Pod's node has them.  Who puts
 a cluster together registers, in `ApiServer.kubelets`, how to reach each node's.
 (kubernetes: pkg/registry/core/pod/strategy.go, pkg/kubelet/client)
+
+*Note*: a kubelet that cannot be reached is answered with 503 here, where upstream says 500.
 """
 
 from __future__ import annotations
@@ -57,20 +59,18 @@ def kubelet_of(server: ApiServer, call: Call, path: str) -> tuple[Obj, KubeletAp
     node = pod["spec"].get("nodeName")
     if not node:
         raise errors.bad_request(f"pod {call.name} does not have a host assigned")
+    found = server.read("nodes", node)
+    if found is None:
+        raise errors.StatusError(404, "NotFound", f'nodes "{node}" not found', {"name": node, "kind": "nodes"})
     reach = server.kubelets.get(node)
     api = reach() if reach is not None else None
     if api is None:
-        address = _address(server, node)
+        addresses = (found.get("status") or {}).get("addresses") or []
+        ip = next((a["address"] for a in addresses if a["type"] == "InternalIP"), node)
+        address = f"{ip}:{KUBELET_PORT}"
         url = f"https://{address}/{path}/{call.namespace}/{call.name}"
-        raise errors.StatusError(500, "InternalError", f'Get "{url}": dial tcp {address}: connect: connection refused')
+        raise errors.unavailable(f'Get "{url}": dial tcp {address}: connect: connection refused')
     return pod, api
-
-
-def _address(server: ApiServer, node: str) -> str:
-    found = server.read("nodes", node) or {}
-    addresses = (found.get("status") or {}).get("addresses") or []
-    ip = next((a["address"] for a in addresses if a["type"] == "InternalIP"), node)
-    return f"{ip}:{KUBELET_PORT}"
 
 
 def container_of(pod: Obj, wanted: str) -> str:

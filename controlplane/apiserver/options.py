@@ -32,6 +32,17 @@ def parse_int(text: str) -> int:
     return value
 
 
+def parse_version(text: str) -> int:
+    """A resourceVersion as a number, 0 for none; clients hand back what they got, anything else is a 400."""
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit()) or int(text) >= 2**64:
+        why = "value out of range" if text.isdigit() else "invalid syntax"
+        problem = fields.invalid("resourceVersion", text, f"strconv.ParseUint: parsing {fields.go_quote(text)}: {why}")
+        raise errors.bad_request(f"invalid resource version: {problem}")
+    return int(text)
+
+
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
     """CreateOptions, UpdateOptions and PatchOptions: `validation` is "Ignore", "Warn" or "Strict"."""

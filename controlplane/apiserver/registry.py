@@ -14,7 +14,7 @@ from controlplane.apiserver import errors, fields, selectors
 from controlplane.apiserver.admission.chain import Attributes
 from controlplane.apiserver.api import Request, UserInfo
 from controlplane.apiserver.crd_strategy import CustomStrategy
-from controlplane.apiserver.options import DEFAULT_WRITE, ListOptions, WriteOptions
+from controlplane.apiserver.options import DEFAULT_WRITE, ListOptions, WriteOptions, parse_version
 from controlplane.apiserver.resources import ResourceInfo
 from controlplane.apiserver.storage import Page, Storage
 from controlplane.apiserver.strategies import Strategy
@@ -183,7 +183,7 @@ class Registry:
         context = self.server.context(call)
         self.strategy.prepare_for_create(obj, context)
         name = obj["metadata"].get("name", "")
-        if problems := self.strategy.validate_create(obj, context):
+        if problems := self.strategy.validate_create(self.storage.internal(obj), context):
             raise errors.invalid(self.info.group, self.info.kind, name, problems)
         call.warnings += self.strategy.warnings(obj)
         self.server.admission.validate(attributes)
@@ -304,7 +304,7 @@ class Registry:
         else:
             self.strategy.prepare_for_update(new, old, context)
         validate = self.strategy.validate_status_update if status else self.strategy.validate_update
-        if problems := validate(new, old, context):
+        if problems := validate(self.storage.internal(new), self.storage.internal(old), context):
             raise errors.invalid(self.info.group, self.info.kind, call.name, problems)
         if not status:
             call.warnings += self.strategy.warnings(new)
@@ -383,17 +383,6 @@ def _scoped(match: Callable[[Obj], bool] | None, namespace: str, name: str) -> C
         return match is None or match(obj)
 
     return test
-
-
-def parse_version(text: str) -> int:
-    """A resourceVersion as a number, 0 for none; clients hand back what they got, anything else is a 400."""
-    if not text:
-        return 0
-    if not (text.isascii() and text.isdigit()) or int(text) >= 2**64:
-        why = "value out of range" if text.isdigit() else "invalid syntax"
-        problem = fields.invalid("resourceVersion", text, f"strconv.ParseUint: parsing {fields.go_quote(text)}: {why}")
-        raise errors.bad_request(f"invalid resource version: {problem}")
-    return int(text)
 
 
 def deletes_during_update(new: Obj, old: Obj) -> bool:

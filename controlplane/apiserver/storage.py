@@ -57,6 +57,12 @@ class Storage:
     def key(self, namespace: str, name: str) -> bytes:
         return self.prefix + (f"{namespace}/{name}" if self.info.namespaced else name).encode()
 
+    def internal(self, obj: Obj) -> Obj:
+        """An object in the one form in which a kind is validated, whatever version it came in."""
+        if self._conversion is None or self.info.custom:
+            return obj
+        return self._conversion.to_stored(obj)
+
     def get(self, key: bytes) -> Entry | None:
         """The object as it is now, or None."""
         kvs = self.store.range(key).kvs

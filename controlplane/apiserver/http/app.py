@@ -28,6 +28,7 @@ COMPRESSED_FROM = 128 * 1024  # bytes; smaller answers are not worth it (apiserv
 DRAINED = 64 * 1024 * 1024  # bytes of a body too large that are read and dropped, so that the client hears the answer
 WARNINGS_LENGTH = 4096  # characters of all warnings together; from there on each is cut short
 WARNING_CUT = 256
+MOST_WARNINGS = 64
 
 WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 NO_QUERY: dict[str, str] = {}
@@ -196,11 +197,17 @@ async def read_body(headers: dict[str, str], receive: Receive) -> tuple[bool, by
 
 
 def warning_headers(warnings: tuple[str, ...]) -> list[bytes]:
-    """`299 - "text"`, as clients print them (apimachinery: util/net NewWarningHeader)."""
+    """`299 - "text"`, as clients print them (apimachinery: util/net NewWarningHeader; apiserver: filters/warning.go).
+
+    *Note*: upstream sends a few more; Python's HTTP client gives up on an answer with more than a hundred headers.
+    """
     long = sum(map(len, warnings)) > WARNINGS_LENGTH
-    headers = []
-    for text in warnings:
+    headers, left = [], WARNINGS_LENGTH
+    for text in warnings[:MOST_WARNINGS]:
         clean = "".join(char if char.isprintable() else " " for char in (text[:WARNING_CUT] if long else text))
+        left -= len(clean)
+        if left < 0:
+            break
         quoted = clean.replace("\\", "\\\\").replace('"', '\\"')
-        headers.append(f'299 - "{quoted}"'.encode())
+        headers.append(f'299 - "{quoted}"'.encode("utf-8", "replace"))
     return headers
