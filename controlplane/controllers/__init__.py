@@ -20,6 +20,7 @@ from controlplane.controllers.replication import ReplicationManager
 from controlplane.controllers.resourcequota import ResourceQuotaController
 from controlplane.controllers.serviceaccount import ServiceAccountController
 from controlplane.controllers.statefulset import StatefulSetController
+from controlplane.controllers.storage_protection import PVCProtectionController, PVProtectionController
 from controlplane.controllers.taint_eviction import TaintEvictionController
 from controlplane.controllers.ttl_after_finished import TTLAfterFinishedController
 
@@ -40,6 +41,8 @@ DEFAULT_CONTROLLERS: list[type[Controller]] = [
     StatefulSetController,
     CronJobController,
     PersistentVolumeController,
+    PVCProtectionController,
+    PVProtectionController,
     NodeIpamController,
     NodeLifecycleController,
     TaintEvictionController,
@@ -61,6 +64,8 @@ __all__ = [
     "NamespaceController",
     "NodeIpamController",
     "NodeLifecycleController",
+    "PVCProtectionController",
+    "PVProtectionController",
     "PersistentVolumeController",
     "PodGCController",
     "ReconcileError",

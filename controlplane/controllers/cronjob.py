@@ -8,7 +8,7 @@ from controlplane.client.base import ApiError, Obj, Objs
 from controlplane.clock import parse_time, rfc3339
 from controlplane.controllers.base import Controller, owner_reference
 from controlplane.controllers.cron import Schedule
-from controlplane.controllers.job_sync import has, is_done
+from controlplane.controllers.job_tracking import has, is_done
 from controlplane.controllers.pod_control import namespace_terminating
 from controlplane.controllers.pod_owner import controller_uid
 

@@ -12,7 +12,8 @@ from controlplane.client.base import ApiError, Obj, Objs
 from controlplane.client.informer import key_of
 from controlplane.controllers.base import controller_of
 from controlplane.controllers.job_backoff import Record
-from controlplane.controllers.job_sync import JobSync, is_done
+from controlplane.controllers.job_sync import JobSync
+from controlplane.controllers.job_tracking import is_done
 from controlplane.controllers.pod_owner import Keys, PodOwner, orphans
 
 TRACKING = "batch.kubernetes.io/job-tracking"

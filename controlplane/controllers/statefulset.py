@@ -151,6 +151,7 @@ class _Sync:
                 self.controller.claims.ensure(self.owner, pod, number)
             if self.ordered and not self._healthy(pod):
                 return False
+            self.controller.claims.retain(self.owner, pod, number, condemned=False)
             if not identity.has_identity(self.owner, pod):
                 self._repair(pod, number)
         return True
@@ -205,6 +206,9 @@ class _Sync:
     def _take_down(self) -> bool:
         """Delete what is too much, from the last.  False if the rest must wait."""
         sick = [pod for pod in [*self.pods.values(), *reversed(self.condemned)] if not self._healthy(pod)]
+        name = self.owner["metadata"]["name"]
+        for pod in self.condemned:
+            self.controller.claims.retain(self.owner, pod, identity.ordinal(pod, name), condemned=True)
         for pod in self.condemned:
             if "deletionTimestamp" in pod["metadata"]:
                 if self.ordered:

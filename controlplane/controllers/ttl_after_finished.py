@@ -10,7 +10,7 @@ from typing import ClassVar
 from controlplane.client.base import ApiError, Obj
 from controlplane.clock import parse_time
 from controlplane.controllers.base import Controller
-from controlplane.controllers.job_sync import has
+from controlplane.controllers.job_tracking import has
 
 
 def expires(job: Obj) -> float | None:

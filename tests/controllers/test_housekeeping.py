@@ -150,9 +150,15 @@ def test_a_claim_takes_the_smallest_volume_that_fits_and_gives_it_back() -> None
     assert (claim["spec"]["volumeName"], claim["status"]["phase"]) == ("fit", "Bound")
     phases = {v["metadata"]["name"]: v["status"]["phase"] for v in plane.client.list("persistentvolumes")["items"]}
     assert phases == {"big": "Available", "fit": "Bound", "small": "Available"}
-    plane.patch("persistentvolumeclaims", "c", {"metadata": {"finalizers": None}})
+    mount = {"name": "v", "persistentVolumeClaim": {"claimName": "c"}}
+    pod(plane, "user", volumes=[mount])
+    plane.run(1)
     plane.client.delete("persistentvolumeclaims", "c", "default")
     plane.run(1)
+    assert "deletionTimestamp" in plane.get("persistentvolumeclaims", "c")["metadata"]  # still in use
+    plane.client.delete("pods", "user", "default")
+    plane.run(1)
+    assert plane.list("persistentvolumeclaims") == []
     assert plane.client.get("persistentvolumes", "fit")["status"]["phase"] == "Released"
 
 

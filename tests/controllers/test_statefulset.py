@@ -171,3 +171,24 @@ def test_on_a_dead_node_its_identity_is_not_given_twice() -> None:
     plane.run(600)
     assert len([name for name in names(plane.list("pods")) if name == "db-1"]) == 1
     assert plane.get("pods", "db-1")["metadata"]["deletionTimestamp"]
+
+
+def test_claims_may_go_with_the_pod_or_with_the_set() -> None:
+    plane = Plane()
+    for n in range(3):
+        volume(plane, f"disk-{n}", "1Gi")
+    policy = {"whenDeleted": "Delete", "whenScaled": "Delete"}
+    plane.workload(
+        "StatefulSet", "db", 2, serviceName="db", volumeClaimTemplates=[claim("data")],
+        persistentVolumeClaimRetentionPolicy=policy,
+    )  # fmt: skip
+    plane.run(5)
+    plane.client.delete("pods", "db-1", "default")
+    plane.run(5)
+    assert names(plane.list("persistentvolumeclaims")) == ["data-db-0", "data-db-1"]
+    plane.scale("statefulsets", "db", 1)
+    plane.run(5)
+    assert names(plane.list("persistentvolumeclaims")) == ["data-db-0"]
+    plane.client.delete("statefulsets", "db", "default", propagation_policy="Background")
+    plane.run(5)
+    assert plane.list("persistentvolumeclaims") == plane.list("pods") == []
