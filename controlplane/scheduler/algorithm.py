@@ -214,16 +214,13 @@ class Algorithm:
         for plugin in board.others:
             if plugin.name in state.skip_filter or not picked:
                 continue
-            asked = [nodes[index] for index in picked]
+            asked = list(map(nodes.__getitem__, picked))
             found = framework.call(plugin, RUNNING_FILTER, plugin.filter_nodes, state, pod, asked)
-            for node, status in zip(asked, found, strict=True):
-                if status is not None and status.code != Code.SUCCESS:
-                    statuses[node.name] = framework.refusal(plugin, status)
-            picked = [
-                index
-                for index, status in zip(picked, found, strict=True)
-                if status is None or status.code == Code.SUCCESS
-            ]
+            if any(found):
+                for node, status in zip(asked, found, strict=True):
+                    if status is not None and status.code != Code.SUCCESS:
+                        statuses[node.name] = framework.refusal(plugin, status)
+                picked = [i for i, node in zip(picked, asked, strict=True) if node.name not in statuses]
         for name in self.handle.nominator.by_node:
             info = self.handle.cache.by_name.get(name)
             if info is not None and info.node and first <= info.index < after_last:

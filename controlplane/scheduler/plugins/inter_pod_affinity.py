@@ -7,6 +7,8 @@ and went in between.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
+from itertools import repeat
 from operator import add
 
 from controlplane.client.base import Obj
@@ -23,6 +25,7 @@ from controlplane.scheduler.events import (
 from controlplane.scheduler.framework import MAX_SCORE, CycleState, Plugin
 from controlplane.scheduler.handle import Handle
 from controlplane.scheduler.node_info import NodeInfo
+from controlplane.scheduler.plugins.columns import column, first_refusals, judge
 from controlplane.scheduler.pod_info import AffinityTerm, NamespaceLabels, PodInfo, Template
 from controlplane.scheduler.status import SKIP, Status, unresolvable, unschedulable
 
@@ -54,6 +57,14 @@ def _copy(numbers: Numbers) -> Numbers:
 
 def _matches_all(terms: Sequence[AffinityTerm], pod: PodInfo, labels_of: NamespaceLabels) -> bool:
     return bool(terms) and all(term.matches(pod, labels_of) for term in terms)
+
+
+def _near(domains: dict[str, int], first: bool, domain: str | None) -> Status | None:
+    return None if domain in domains or (first and domain is not None) else NO_AFFINITY
+
+
+def _away(domains: dict[str, int], refusal: Status, domain: str | None) -> Status | None:
+    return refusal if domain in domains else None
 
 
 class Conflicts(Follower):
@@ -186,32 +197,17 @@ class InterPodAffinity(Plugin):
 
     def filter_nodes(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> list[Status | None]:
         kept: Conflicts = state[NAME]
-        own = pod.template
-        nowhere: dict[str, int] = {}
-        near = [(key, kept.affinity.get(key, nowhere)) for key in (term.topology_key for term in own.required_affinity)]
-        away = list(kept.anti_affinity.items())
-        existing = list(kept.existing.items())
+        own = pod.template.required_affinity
         # The first Pod of a group with affinity to itself may go anywhere that has the labels.
-        first = (
-            bool(near) and not kept.affinity and _matches_all(own.required_affinity, pod, self.handle.namespace_labels)
-        )
-        found: list[Status | None] = []
-        for node in nodes:
-            labels = node.labels
-            status = None
-            for key, domains in near:
-                if labels.get(key) not in domains and not (first and key in labels):
-                    status = NO_AFFINITY
-            if status is None:
-                for key, domains in away:
-                    if labels.get(key) in domains:
-                        status = ANTI_AFFINITY
-            if status is None:
-                for key, domains in existing:
-                    if labels.get(key) in domains:
-                        status = EXISTING
-            found.append(status)
-        return found
+        first = bool(own) and not kept.affinity and _matches_all(own, pod, self.handle.namespace_labels)
+        verdicts = []
+        for key in dict.fromkeys(term.topology_key for term in own):
+            near = partial(_near, kept.affinity.get(key, {}), first)
+            verdicts.append(judge(column(nodes, key), near))
+        for numbers, refusal in ((kept.anti_affinity, ANTI_AFFINITY), (kept.existing, EXISTING)):
+            for key, domains in numbers.items():
+                verdicts.append(judge(column(nodes, key), partial(_away, domains, refusal)))
+        return first_refusals(verdicts, len(nodes))
 
     def advise(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> str:
         status = self.filter(state, pod, node)
@@ -250,7 +246,7 @@ class InterPodAffinity(Plugin):
     def score_nodes(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> list[int]:
         totals = [0] * len(nodes)
         for key, domains in state[NAME + "/score"].points.items():
-            points = [domains.get(node.labels.get(key), 0) for node in nodes]
+            points = map(domains.get, column(nodes, key), repeat(0))
             totals = list(map(add, totals, points))
         return totals
 

@@ -7,6 +7,7 @@ and went in between.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import repeat
 from math import floor, log
 
@@ -26,6 +27,7 @@ from controlplane.scheduler.events import (
 from controlplane.scheduler.framework import MAX_SCORE, CycleState, Plugin
 from controlplane.scheduler.handle import Handle
 from controlplane.scheduler.node_info import NodeInfo
+from controlplane.scheduler.plugins.columns import column, first_refusals, judge
 from controlplane.scheduler.plugins.spread_constraints import HOSTNAME, Constraint, ConstraintSource, has_all_keys
 from controlplane.scheduler.pod_info import PodInfo
 from controlplane.scheduler.status import SKIP, Code, Status, unresolvable, unschedulable
@@ -36,8 +38,10 @@ NO_LABEL = unresolvable("node(s) didn't match pod topology spread constraints (m
 KEPT = 256  # counts kept
 
 
-def _domains(nodes: Sequence[NodeInfo], key: str) -> list[str | None]:
-    return [node.labels.get(key) for node in nodes]
+def _verdict(numbers: dict[str, int], most: int, domain: str | None) -> Status | None:
+    if domain is None:
+        return NO_LABEL
+    return REFUSED if numbers.get(domain, 0) > most else None
 
 
 def _score(row: Sequence[int | None], weights: Sequence[float], tolerances: Sequence[int], all_keys: bool) -> int:
@@ -145,24 +149,12 @@ class PodTopologySpread(Plugin):
 
     def filter_nodes(self, state: CycleState, pod: PodInfo, nodes: Sequence[NodeInfo]) -> list[Status | None]:
         counts: Counts = state[NAME]
-        limits = []
+        verdicts = []
         for constraint, numbers in zip(counts.constraints, counts.numbers, strict=True):
             fewest = min(numbers.values(), default=0) if len(numbers) >= constraint.min_domains else 0
-            itself = constraint.selector.matches(pod.labels)
-            limits.append((constraint.key, numbers, constraint.max_skew + fewest - itself))
-        found: list[Status | None] = []
-        for node in nodes:
-            status = None
-            for key, numbers, most in limits:
-                domain = node.labels.get(key)
-                if domain is None:
-                    status = NO_LABEL
-                    break
-                if numbers.get(domain, 0) > most:
-                    status = REFUSED
-                    break
-            found.append(status)
-        return found
+            most = constraint.max_skew + fewest - constraint.selector.matches(pod.labels)
+            verdicts.append(judge(column(nodes, constraint.key), partial(_verdict, numbers, most)))
+        return first_refusals(verdicts, len(nodes))
 
     def advise(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> str:
         counts: Counts = state[NAME]
@@ -190,13 +182,13 @@ class PodTopologySpread(Plugin):
             return SKIP
         all_keys = bool(pod.template.spread) or not self.source.system
         counts = self._counts(pod, constraints, all_keys)
-        domains = columns = [_domains(nodes, constraint.key) for constraint in constraints]
-        if all_keys and any(None in column for column in columns):
+        domains = columns = [column(nodes, constraint.key) for constraint in constraints]
+        if all_keys and any(None in labels for labels in columns):
             complete = [row for row in zip(*columns, strict=True) if None not in row]
             columns = [[row[i] for row in complete] for i in range(len(constraints))]
         weights = []  # few large domains must not outweigh many small ones
-        for constraint, column in zip(constraints, columns, strict=True):
-            weights.append(log((len(column) if constraint.key == HOSTNAME else len(set(column))) + 2))
+        for constraint, labels in zip(constraints, columns, strict=True):
+            weights.append(log((len(labels) if constraint.key == HOSTNAME else len(set(labels))) + 2))
         state[NAME + "/score"] = (counts, weights, all_keys)
         state[NAME + "/domains"] = (nodes, domains)
         return None
@@ -212,12 +204,12 @@ class PodTopologySpread(Plugin):
         counts, weights, all_keys = state[NAME + "/score"]
         known_nodes, domains = state[NAME + "/domains"]
         if known_nodes is not nodes:
-            domains = [_domains(nodes, constraint.key) for constraint in counts.constraints]
+            domains = [column(nodes, constraint.key) for constraint in counts.constraints]
         columns = [
-            [None if domain is None else numbers.get(domain, 0) for domain in column]
-            if None in column
-            else list(map(numbers.get, column, repeat(0)))
-            for column, numbers in zip(domains, counts.numbers, strict=True)
+            [None if domain is None else numbers.get(domain, 0) for domain in labels]
+            if None in labels
+            else list(map(numbers.get, labels, repeat(0)))
+            for labels, numbers in zip(domains, counts.numbers, strict=True)
         ]
         tolerances = [constraint.max_skew - 1 for constraint in counts.constraints]
         rows = list(zip(*columns, strict=True))
