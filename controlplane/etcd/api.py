@@ -187,6 +187,17 @@ class TimedOut(EtcdError):
         super().__init__("etcdserver: request timed out")
 
 
+class NoSpace(EtcdError):
+    """The disk is full: the write is not done."""
+
+    def __init__(self) -> None:
+        super().__init__("etcdserver: no space")
+
+
+class StoreFailed(EtcdError):
+    """The disk or the connection failed: whether the write is done is known only after a restart."""
+
+
 class Watcher(Protocol):
     """A running watch; `cancel()` ends it."""
 

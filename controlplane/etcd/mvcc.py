@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
 from controlplane.clock import Loop
@@ -33,7 +34,7 @@ from controlplane.etcd.api import (
     Txn,
     TxnResult,
 )
-from controlplane.etcd.lease import Lessor
+from controlplane.etcd.lease import LeaseState, Lessor
 from controlplane.etcd.ranges import select
 from controlplane.etcd.watch import Watcher, Watchers
 
@@ -163,6 +164,9 @@ class Store:
         self._check_possible(transactions.flatten(path))
         events: list[Event] = []
         responses = self._run(path, events)
+        if len(events) > 1 and len({event.kv.key for event in events}) < len(events):
+            # two branches wrote one key: a watch shows with each event what was there before the revision
+            events = [event._replace(prev=self._at(event.kv.key, self.revision)) for event in events]
         self._commit(events)
         return TxnResult(path.succeeded, responses, self.revision)
 
@@ -207,7 +211,7 @@ class Store:
                 responses.append(self._range_in_txn(op, revision if events else self.revision))
             else:
                 inner = self._run(op, events)
-                responses.append(TxnResult(op.succeeded, inner, revision if events else self.revision))
+                responses.append(TxnResult(op.succeeded, inner, 0))  # etcd says the revision outside only
         return responses
 
     def _range_in_txn(self, op: Range, present: int) -> RangeResult:
@@ -254,6 +258,10 @@ class Store:
             self._log.append(events)
             self._watchers.offer(self.revision, events)
 
+    def batch(self) -> AbstractContextManager[None]:
+        """Writes in here may become durable together, at its end.  In memory there is nothing to wait for."""
+        return nullcontext()
+
     # Leases ---------------------------------------------------------------------------------------------------------
 
     def grant(self, ttl: int, id: int = 0) -> int:
@@ -265,6 +273,14 @@ class Store:
         events = self._revoked(id)
         self.leases.forget(id)
         self._commit(events)
+
+    def keep_alive(self, id: int) -> int:
+        """Start a lease's time again; returns its TTL.  Raises LeaseNotFound."""
+        return self.leases.renew(id)
+
+    def lease_state(self, id: int) -> LeaseState:
+        """What is left of a lease, and its keys; a TTL of -1 if there is no such lease."""
+        return self.leases.state(id)
 
     def _revoked(self, id: int) -> list[Event]:
         keys = sorted(self.leases.find(id).keys)
@@ -302,10 +318,7 @@ class Store:
 
         Raises Compacted if that was done already, FutureRevision if it has not happened yet.
         """
-        if revision <= self.compact_revision:
-            raise Compacted(self.compact_revision)
-        if revision > self.revision:
-            raise FutureRevision
+        self.check_compaction(revision)
         self.compact_revision = revision
         emptied = False
         freed = 0
@@ -330,6 +343,34 @@ class Store:
             del self._log[:drop]
             self._log_start = revision
             self._log[0] = [event._replace(prev=None) for event in self._log[0]]
+
+    def check_compaction(self, revision: int) -> None:
+        """Raises what `compact` would."""
+        if revision <= self.compact_revision:
+            raise Compacted(self.compact_revision)
+        if revision > self.revision:
+            raise FutureRevision
+
+    def parts(self) -> tuple[list[KeyValue], list[tuple[int, list[Event]]]]:
+        """All that there is to keep: what was alive at the last compaction, and the events of every later revision."""
+        base = []
+        for key in sorted(self._history):
+            history = self._history[key]
+            if history and history[0].mod_revision <= self.compact_revision:
+                base.append(history[0])
+        numbered = enumerate(self._log, self._log_start)
+        return base, [(revision, events) for revision, events in numbered if revision > self.compact_revision]
+
+    def load(self, base: Sequence[KeyValue], compacted: int) -> None:
+        """Take over what was alive at a compaction; the store must be empty."""
+        for kv in base:
+            self._history[kv.key] = [kv]
+            self._unsorted.append(kv.key)
+            self.leases.move(kv.key, 0, kv.lease)
+        if compacted:
+            self.revision = self.compact_revision = compacted
+            last = [Event("PUT", kv, None) for kv in base if kv.mod_revision == compacted]
+            self._log, self._log_start = [last], compacted
 
     def size_in_use(self) -> int:
         """Bytes of all keys and values, of old revisions too."""

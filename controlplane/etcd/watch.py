@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Literal
 
 from controlplane.etcd.api import ALL_KEYS, Event, OnEvents, prefix_end
+
+FOLDERS = 10_000  # whose watchers are remembered
 
 
 class Watcher:
@@ -69,6 +72,8 @@ class Watchers:
     def __init__(self) -> None:
         self._all: list[Watcher] = []
         self._near: dict[bytes, list[Watcher]] = {}  # folder -> the watchers whose range touches it, found once
+        self._offered: deque[tuple[int, list[Event]]] = deque()
+        self._offering = False
 
     def add(self, watcher: Watcher) -> None:
         self._all = [*self._all, watcher]  # a new list: a commit may be walking through the old one
@@ -79,15 +84,29 @@ class Watchers:
         self._near.clear()
 
     def offer(self, revision: int, events: list[Event]) -> None:
-        """One revision's events are committed."""
+        """One revision's events are committed.  If a watcher writes, all hear of its write after they heard of this."""
+        if self._offering:
+            self._offered.append((revision, events))
+            return
+        self._offering = True
+        try:
+            self._tell(revision, events)
+            while self._offered:
+                self._tell(*self._offered.popleft())
+        finally:
+            self._offering = False
+
+    def _tell(self, revision: int, events: list[Event]) -> None:
+        watchers = self._all
         if len(events) == 1:
             key = events[0].kv.key
             folder = key[: key.rfind(b"/") + 1]
-            watchers = self._near.get(folder)
-            if watchers is None:
+            near = self._near.get(folder)
+            if near is None:
+                if len(self._near) >= FOLDERS:
+                    self._near.clear()
                 last = prefix_end(folder) if folder else ALL_KEYS
-                watchers = self._near[folder] = [w for w in self._all if w.touches(folder, last)]
-        else:
-            watchers = self._all
+                near = self._near[folder] = [w for w in watchers if w.touches(folder, last)]
+            watchers = near
         for watcher in watchers:
             watcher.offer(revision, events)
