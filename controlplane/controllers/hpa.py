@@ -92,6 +92,8 @@ class _Pass:
             "AbleToScale", True, "SucceededGetScale", "the HPA controller was able to get the target's current scale"
         )
         current = int(scale["spec"].get("replicas", 0))
+        if not self.memory.recommendations:  # the size that is found counts as recommended
+            self.memory.recommendations.append((self.now, current))
         self.status["currentReplicas"] = int(scale.get("status", {}).get("replicas", 0))
         self.status.setdefault("desiredReplicas", 0)
         least, most = spec.get("minReplicas", 1), spec["maxReplicas"]

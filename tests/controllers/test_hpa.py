@@ -98,6 +98,15 @@ def test_load_scales_up_and_its_end_scales_down_after_five_minutes(plane: Plane)
     assert state(plane)["ScalingActive"] == ("True", "ValidMetricFound")
 
 
+def test_what_it_finds_is_kept_for_five_minutes(plane: Plane) -> None:
+    plane.controllers_client.cpu = "5m"
+    autoscale(plane)
+    plane.run(290)
+    assert size(plane) == 2
+    plane.run(30)
+    assert size(plane) == 1
+
+
 def test_the_bounds_hold(plane: Plane) -> None:
     plane.controllers_client.cpu = "900m"
     autoscale(plane, maxReplicas=5)
