@@ -25,8 +25,9 @@ def lines(
     told = []
     for i, (name, points) in enumerate(series.items()):
         xs, ys = zip(*points, strict=True)
-        look = {"linestyle": DASHES[i % len(DASHES)], "marker": MARKERS[i % len(MARKERS)]}
-        axes.plot(xs, ys, label=name, color=COLOURS[i % len(COLOURS)], linewidth=2, markersize=4, **look)
+        (line,) = axes.plot(xs, ys, label=name, color=COLOURS[i % len(COLOURS)], linewidth=2, markersize=4)
+        line.set_linestyle(DASHES[i % len(DASHES)])
+        line.set_marker(MARKERS[i % len(MARKERS)])
         told.append(f"{name}: " + ", ".join(f"{y:.4g} at {x:g}" for x, y in points[:TOLD]))
     for name, level in (levels or {}).items():
         axes.axhline(level, color=GREY, linewidth=1, linestyle=(0, (1, 3)))
