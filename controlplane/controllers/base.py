@@ -39,7 +39,7 @@ from controlplane.clock import Loop, Timer
 
 Keys = Iterable[str]
 Mapper = Callable[[str, Obj | None, Obj | None], Keys]
-OnError = Callable[[str, Exception], None]  # (key, or what else was being done; what was raised)
+OnError = Callable[["Controller", str, Exception], None]  # (who, key or what else it was doing, what was raised)
 
 SYNC_POLL = 0.1  # seconds between looks whether the caches are filled (client-go: WaitForCacheSync)
 
@@ -58,7 +58,8 @@ class Controller:
     ) -> None:
         self.loop = loop
         self.client = client
-        self.informers = informers or InformerFactory(loop, client)
+        self.informers = informers if informers is not None else InformerFactory(loop, client)
+        self._shares_informers = informers is not None
         self.title = self.name or re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", type(self).__name__).lower()
         self.recorder = EventRecorder(loop, client, self.title)
         self.queue = Queue(loop, self._wake)
@@ -121,8 +122,10 @@ class Controller:
         """Called once, before anything is heard of: the place for more informers, and for their indices."""
 
     def stop(self) -> None:
-        """Stop reconciling, for good.  Shared informers go on."""
+        """Stop reconciling, for good.  Informers that are shared with others go on."""
         self.running = False
+        if not self._shares_informers:
+            self.informers.stop()
         for timer in self._timers.values():
             timer.cancel()
 
@@ -212,7 +215,7 @@ class Controller:
             if obj is not None:
                 self.event(obj, "Warning", "ReconcileError", f"{type(error).__name__}: {error}")
         if self._on_error is not None:
-            self._on_error(key, error)
+            self._on_error(self, key, error)
 
 
 class Queue(WorkQueue):

@@ -97,10 +97,12 @@ class ControllerManager:
             return
         self.informers = InformerFactory(self.loop, self.client)
         for kind in self.classes:
-            self.controllers.append(kind(self.loop, self.client, self.informers, None))
+            self.controllers.append(kind(self.loop, self.client, self.informers, self._failed))
         for controller in self.controllers:
-            controller._on_error = lambda key, error, controller=controller: self._failed(controller, key, error)
-            controller.start()
+            try:
+                controller.start()
+            except Exception as error:
+                self._failed(controller, "start", error)
 
     def _halt(self) -> None:
         for controller in self.controllers:

@@ -26,6 +26,13 @@ class Broken(Controller):
         return None
 
 
+class BrokenLegs(Controller):
+    """Raises before it has begun."""
+
+    def prepare(self) -> None:
+        raise RuntimeError("no start")
+
+
 class BrokenEars(Controller):
     """Raises for every event."""
 
@@ -38,7 +45,7 @@ class BrokenEars(Controller):
 def test_one_that_raises_is_retried_reported_and_stops_nobody() -> None:
     Broken.times.clear()
     Broken.cured = False
-    plane = Plane([Broken, BrokenEars, *DEFAULT_CONTROLLERS])
+    plane = Plane([Broken, BrokenEars, BrokenLegs, *DEFAULT_CONTROLLERS])
     plane.create("v1/ConfigMap", "bad")
     plane.create("v1/ConfigMap", "good")
     plane.workload("Deployment", "web", 2)
@@ -52,6 +59,9 @@ def test_one_that_raises_is_retried_reported_and_stops_nobody() -> None:
     assert str(mine[0]) == "broken default/bad: RuntimeError: no such luck"
     assert plane.events("ReconcileError") == ["ConfigMap/bad ReconcileError: RuntimeError: no such luck"]
     assert any(e.controller == "broken-ears" and isinstance(e.error, ValueError) for e in plane.errors)
+    assert [str(e) for e in plane.errors if e.controller == "broken-legs"] == [
+        "broken-legs start: RuntimeError: no start"
+    ]
     Broken.cured = True
     plane.run(60)
     assert plane.manager.controller(Broken).queue.retries("default/bad") == 0
