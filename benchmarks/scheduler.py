@@ -106,8 +106,8 @@ CASES = [
 ]
 
 
-def run(case: Case) -> float:
-    """Pods a second."""
+def run(case: Case) -> tuple[float, float]:
+    """Pods a second, by the clock on the wall and by that of the process (the same where nothing else runs)."""
     loop = Loop()
     server = ApiServer(loop)
     client = LocalClient(server)
@@ -124,12 +124,12 @@ def run(case: Case) -> float:
     for i in range(case.pods):
         client.create(case.make(f"pod-{i}", i), "default")
     gc.collect()
-    begin = time.perf_counter()
+    wall, busy = time.perf_counter(), time.process_time()
     loop.run_ready()
-    return case.pods / (time.perf_counter() - begin)
+    return case.pods / (time.perf_counter() - wall), case.pods / (time.process_time() - busy)
 
 
-def measured(cases: list[Case]) -> list[tuple[Case, float]]:
+def measured(cases: list[Case]) -> list[tuple[Case, tuple[float, float]]]:
     found = []
     for case in cases:
         print(f"\r{case.title}, {case.nodes} nodes ...".ljust(60), end="", file=sys.stderr, flush=True)
@@ -138,14 +138,15 @@ def measured(cases: list[Case]) -> list[tuple[Case, float]]:
     return found
 
 
-def row(case: Case, rate: float) -> Row:
+def row(case: Case, rates: tuple[float, float]) -> Row:
     wanted = f"at least {case.asked:,}/s" if case.asked else ""
-    return Row(f"{case.title}: {case.nodes:,} nodes, {case.pods:,} Pods", f"{rate:,.0f} Pods/s", wanted)
+    what = f"{case.title}: {case.nodes:,} nodes, {case.pods:,} Pods"
+    return Row(what, f"{rates[0]:,.0f} Pods/s ({rates[1]:,.0f} by CPU time)", wanted)
 
 
 def bars(growth: list[tuple[int, float]]) -> None:
     longest = max(rate for _, rate in growth)
-    print("Pods a second as the cluster grows\n")
+    print("Pods a second of CPU time as the cluster grows\n")
     for nodes, rate in growth:
         print(f"{nodes:>7,} nodes  {'█' * round(50 * rate / longest)} {rate:,.0f}")
 
@@ -156,7 +157,9 @@ def plot(growth: list[tuple[int, float]], file: str) -> None:
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     axes.semilogx([nodes for nodes, _ in growth], [rate for _, rate in growth], marker="o")
-    axes.set(xlabel="nodes", ylabel="Pods a second", title="Scheduling as the cluster grows", ylim=(0, None))
+    axes.set(
+        xlabel="nodes", ylabel="Pods a second of CPU time", title="Scheduling as the cluster grows", ylim=(0, None)
+    )
     axes.grid(True, alpha=0.3)
     figure.savefig(file)
 
@@ -171,8 +174,8 @@ def main(arguments: list[str]) -> None:
     if options.quick:
         cases = [case._replace(pods=max(case.pods // 10, 100)) for case in cases if case.nodes <= 1000]
     found = measured(cases)
-    show("The scheduler", [row(case, rate) for case, rate in found])
-    growth = [(case.nodes, rate) for case, rate in found if case.title == BASIC]
+    show("The scheduler", [row(case, rates) for case, rates in found])
+    growth = [(case.nodes, by_cpu) for case, (_, by_cpu) in found if case.title == BASIC]
     if growth:
         bars(growth)
         if options.plot:
