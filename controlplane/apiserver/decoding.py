@@ -109,10 +109,9 @@ def check_kind(value: Obj, types: Types, api_version: str, kind: str, body: Any)
     if (said_version, said_kind) == (api_version, kind):
         value["apiVersion"], value["kind"] = api_version, kind
         return
-    version = api_version.rpartition("/")[2]
     if not types.is_registered(said_version, said_kind):
         raise errors.bad_request(
-            f"{said_kind} in version {go_quote(version)} cannot be handled as a {kind}: no kind "
+            f"{said_kind} in version {go_quote(said_version.rpartition('/')[2])} cannot be handled as a {kind}: no kind "
             f"{go_quote(said_kind)} is registered for version {go_quote(said_version)} in scheme "
             '"pkg/api/legacyscheme/scheme.go:30"'
         )
