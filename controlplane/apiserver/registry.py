@@ -307,7 +307,7 @@ class Registry:
         if problems := validate(self.storage.internal(new), self.storage.internal(old), context):
             raise errors.invalid(self.info.group, self.info.kind, call.name, problems)
         if not status:
-            call.warnings += self.strategy.warnings(new)
+            call.warnings += self.strategy.warnings(new, old)
         self.server.admission.validate(attributes)
         if call.options.dry_run:
             return Written(new, None)
