@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from controlplane.apiserver import decoding, eviction, pod_exec, pod_logs, presenting, scale, tokens, verbs
 from controlplane.apiserver.api import Response
 from controlplane.apiserver.defaults import apply as apply_defaults
-from controlplane.apiserver.errors import conflict, invalid, not_found
-from controlplane.apiserver.fields import forbidden, go_quote, required
+from controlplane.apiserver.errors import bad_request, conflict, invalid, not_found
+from controlplane.apiserver.fields import forbidden, go_quote, not_supported, required
 from controlplane.apiserver.negotiation import negotiate
 from controlplane.apiserver.options import write_options
 from controlplane.apiserver.patching import patched
@@ -65,7 +65,11 @@ def binding(server: ApiServer, call: Call, verb: str) -> Response:
     call.options = write_options("CreateOptions", call.request.query, call.request.lists)
     wanted = decoding.read_object(call.request, server.custom, "v1", "Binding", call.options.validation, call.warnings)
     target = wanted.get("target") or {}
+    if (wanted.get("metadata") or {}).get("name", "") not in ("", call.name):
+        raise bad_request("name in URL does not match name in Binding object")
     problems = []
+    if target.get("kind", "") not in ("", "Node"):
+        problems.append(not_supported("target.kind", target["kind"], ["Node", "<empty>"]))
     if not target.get("name"):
         problems.append(required("target.name"))
     if problems:
