@@ -13,6 +13,7 @@ from controlplane.controllers import deployment_scale as scale
 from controlplane.controllers import deployment_status as status
 from controlplane.controllers.base import Controller, controller_of, owner_reference
 from controlplane.controllers.claim import Claimer
+from controlplane.controllers.own_writes import OwnWrites
 from controlplane.controllers.pod_control import namespace_terminating
 from controlplane.controllers.pod_owner import Keys, controller_uid, namespace_of, orphans
 from controlplane.controllers.pods import condition, is_finished
@@ -30,6 +31,8 @@ from controlplane.controllers.revisions import (
 )
 from controlplane.labels import Selector, from_label_selector
 
+LAG = 1.0  # seconds after which to look again whether the cache shows our own writes
+
 
 class DeploymentController(Controller):
     """Keeps, for each Deployment, a ReplicaSet of its newest template, and winds the older ones down."""
@@ -46,12 +49,14 @@ class DeploymentController(Controller):
         self.replica_sets.add_index("orphans", orphans)
         self.pods.add_index("controller", controller_uid)
         self._selectors: dict[str, Selector] = {}  # by uid: a selector never changes
+        self._writes = OwnWrites(self.loop, self.replica_sets)
 
     # Events -----------------------------------------------------------------------------------------------------------
 
     def on_deployment(self, type: str, old: Obj | None, new: Obj | None) -> Keys:
         if new is None and old is not None:
             self._selectors.pop(old["metadata"]["uid"], None)
+            self._writes.forget(key_of(old))
         return (key_of(new if new is not None else old or {}),)
 
     def on_replica_set(self, type: str, old: Obj | None, new: Obj | None) -> Keys:
@@ -93,6 +98,8 @@ class DeploymentController(Controller):
         if deployment["spec"].get("selector") == {}:
             self._refuse_selecting_all(deployment)
             return None
+        if not self._writes.seen(key):
+            return LAG
         sets = self._claim(deployment)
         if "deletionTimestamp" in deployment["metadata"]:
             new, _ = self._split(deployment, sets)
@@ -236,6 +243,7 @@ class DeploymentController(Controller):
         if notes != notes_of(new) or new["spec"].get("minReadySeconds", 0) != wait:
             spec = {**new["spec"], "minReadySeconds": wait}
             new = self.client.update({**new, "metadata": {**new["metadata"], "annotations": notes}, "spec": spec})
+            self._writes.note(key_of(deployment), new)
             return deployment, new, old
         fresh = None
         if status.has_deadline(deployment) and condition(deployment, "Progressing") is None:
@@ -282,6 +290,7 @@ class DeploymentController(Controller):
         name = wanted["metadata"]["name"]
         try:
             new = self.client.create(wanted)
+            self._writes.note(key_of(deployment), new)
         except ApiError as error:
             if not error.already_exists:
                 self._say_failed(deployment, name, error)
@@ -333,6 +342,7 @@ class DeploymentController(Controller):
             return replica_set
         meta = {**replica_set["metadata"], "annotations": {**notes, **counts}}
         fresh = self.client.update({**replica_set, "metadata": meta, "spec": {**replica_set["spec"], "replicas": size}})
+        self._writes.note(key_of(deployment), fresh)
         if before != size:
             way = "up" if before < size else "down"
             self.event(

@@ -113,6 +113,8 @@ def shrunk(deployment: Obj, old: Objs, new: Obj) -> list[tuple[str, int]]:
         return steps
     for one in old:
         name, there = one["metadata"]["name"], one.get("status", {}).get("availableReplicas", 0)
+        if room > 0 and there > sizes[name]:
+            return steps  # it was scaled down and has not done so yet: what it reports is not to be counted on
         if room > 0 and there != sizes[name]:
             less = min(room, sizes[name] - there)
             room -= less

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from controlplane.client.base import Obj
+from controlplane.controllers.deployment_scale import shrunk
 from tests.controllers.plane import Plane, images, names
 
 TOO_LATE = "ProgressDeadlineExceeded"
@@ -181,3 +182,16 @@ def test_annotations_are_passed_on_to_the_replica_set() -> None:
     plane.patch("deployments", "web", {"metadata": {"annotations": {"kubernetes.io/change-cause": "because"}}})
     plane.run(1)
     assert plane.list("replicasets")[0]["metadata"]["annotations"]["kubernetes.io/change-cause"] == "because"
+
+
+def test_a_replica_set_that_is_behind_its_spec_is_not_counted_on() -> None:
+    def replica_set(name: str, asked: int, available: int) -> Obj:
+        meta = {"name": name, "creationTimestamp": "2026-01-01T00:00:00Z"}
+        return {"metadata": meta, "spec": {"replicas": asked}, "status": {"availableReplicas": available}}
+
+    rolling = {"maxSurge": 2, "maxUnavailable": 1}
+    web = {"spec": {"replicas": 6, "strategy": {"type": "RollingUpdate", "rollingUpdate": rolling}}}
+    old, new = replica_set("old", 4, 6), replica_set("new", 4, 2)
+    assert shrunk(web, [old], new) == []
+    old["status"]["availableReplicas"] = 4
+    assert shrunk(web, [old], new) == [("old", 3)]
