@@ -8,7 +8,7 @@ from typing import Literal
 from controlplane.view.charts import COLOURS, figure_of, show
 
 GREY = "#57606a"
-DASHES = ("-", "--", ":", "-.")
+DASHES = ((), (5, 2), (1, 1), (5, 2, 1, 2))  # on and off, in points
 MARKERS = ("o", "s", "^", "D")
 TOLD = 15  # points of a curve that the alternative text names
 
@@ -26,7 +26,7 @@ def lines(
     for i, (name, points) in enumerate(series.items()):
         xs, ys = zip(*points, strict=True)
         (line,) = axes.plot(xs, ys, label=name, color=COLOURS[i % len(COLOURS)], linewidth=2, markersize=4)
-        line.set_linestyle(DASHES[i % len(DASHES)])
+        line.set_dashes(DASHES[i % len(DASHES)])
         line.set_marker(MARKERS[i % len(MARKERS)])
         told.append(f"{name}: " + ", ".join(f"{y:.4g} at {x:g}" for x, y in points[:TOLD]))
     for name, level in (levels or {}).items():
