@@ -111,8 +111,8 @@ def check_kind(value: Obj, types: Types, api_version: str, kind: str, body: Any)
         return
     if not types.is_registered(said_version, said_kind):
         raise errors.bad_request(
-            f"{said_kind} in version {go_quote(said_version.rpartition('/')[2])} cannot be handled as a {kind}: no kind "
-            f"{go_quote(said_kind)} is registered for version {go_quote(said_version)} in scheme "
+            f"{said_kind} in version {go_quote(said_version.rpartition('/')[2])} cannot be handled as a {kind}: "
+            f"no kind {go_quote(said_kind)} is registered for version {go_quote(said_version)} in scheme "
             '"pkg/api/legacyscheme/scheme.go:30"'
         )
     group = api_version.rpartition("/")[0]

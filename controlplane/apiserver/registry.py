@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from controlplane.apiserver import errors, fields, selectors
 from controlplane.apiserver.admission.chain import Attributes
 from controlplane.apiserver.api import Request, UserInfo
+from controlplane.apiserver.bookmarks import INITIAL_EVENTS_END, bookmark
 from controlplane.apiserver.crd_strategy import CustomStrategy
 from controlplane.apiserver.options import DEFAULT_WRITE, ListOptions, WriteOptions, parse_version
 from controlplane.apiserver.resources import ResourceInfo
@@ -138,27 +139,23 @@ class Registry:
         match, name, trigger = self.matcher(options)
         cache = self.storage.cache
         wanted = parse_version(options.resource_version)
-        if wanted > self.server.store.revision:
+        if options.send_initial and wanted > self.server.store.revision:
             raise errors.too_large_resource_version(wanted, self.server.store.revision)
         if (namespace and self.info.namespaced) or name:
             match = _scoped(match, namespace if self.info.namespaced else "", name)
         initial = options.send_initial or (options.send_initial is None and wanted == 0)
-        stream = cache.watch(match, None if initial else wanted, trigger)
+        after = None if initial else wanted or cache.revision
+        stream = cache.watch(match, after, trigger)
         if stream is None:
             raise errors.expired(TOO_OLD.format(wanted, cache.oldest))
         stream.wants_bookmarks = options.bookmarks
         if options.send_initial and options.bookmarks:
-            stream.backlog.append(("BOOKMARK", self.bookmark({"k8s.io/initial-events-end": "true"})))
+            stream.backlog.append(("BOOKMARK", self.bookmark(INITIAL_EVENTS_END)))
         return stream
 
     def bookmark(self, annotations: dict[str, str] | None = None) -> Entry:
-        """An event that says no more than: you have seen everything up to this resourceVersion."""
-        revision = self.server.store.revision
-        meta: Obj = {"creationTimestamp": None}
-        if annotations:
-            meta["annotations"] = annotations
-        stored = {"kind": self.info.kind, "apiVersion": self.info.api_version, "metadata": meta}
-        return Entry.build(b"", stored, self.server.encode(stored), revision)
+        """An event that tells a watch how far it has come."""
+        return bookmark(self.info, self.server.store.revision, annotations)
 
     # Creating -------------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from controlplane.apiserver.options import DeleteOptions, delete_options, list_o
 from controlplane.apiserver.patching import patched
 from controlplane.apiserver.registry import Call, Written
 from controlplane.apiserver.selectors import parse_field_selector
+from controlplane.apiserver.watch_cache import WatchStream
 
 if TYPE_CHECKING:
     from controlplane.apiserver.server import ApiServer
@@ -58,7 +59,14 @@ def watch(server: ApiServer, call: Call) -> Response:
         if options.field_selector and named != call.name:
             raise errors.bad_request("fieldSelector metadata.name doesn't match requested name")
         options.field_selector = f"metadata.name={call.name}"
-    stream = server.registry(call.info).watch(call.namespace, options)
+    registry = server.registry(call.info)
+    try:
+        stream = registry.watch(call.namespace, options)
+    except errors.StatusError as refusal:
+        if refusal.code not in (410, 504):
+            raise
+        # a watch that was asked for rightly fails with an event, as one that breaks later does
+        stream = WatchStream.refusing(registry.storage.cache, refusal.status)
     timeout = options.timeout or WATCH_TIMEOUT * (1 + server.housekeeping.rng.random())
     server.housekeeping.end_after(stream, float(timeout))
     return Response(200, watch=stream, frame=presenting.frames(server, call, form, call.request.query))

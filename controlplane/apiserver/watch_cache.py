@@ -91,6 +91,14 @@ class WatchStream:
         self.wants_bookmarks = False
         self.after = 0  # changes up to this revision are not for this watch
         self.active = True
+        self.refused: Obj | None = None  # what a watch that never began says to whom it is handed over
+
+    @classmethod
+    def refusing(cls, cache: WatchCache, status: Obj) -> WatchStream:
+        """A watch that is over before it began, and says why."""
+        stream = cls(cache, None, None)
+        stream.active, stream.refused = False, status
+        return stream
 
     def _keep(self, type: str, entry: Entry) -> None:
         self.backlog.append((type, entry))
@@ -100,6 +108,8 @@ class WatchStream:
         self.deliver, self.closed = deliver, closed
         while self.backlog and self.active:
             deliver(*self.backlog.popleft())
+        if self.refused is not None:
+            closed(self.refused)
 
     def offer(self, change: Change) -> None:
         """Pass a change on as this watch sees it: what starts to match is ADDED, what stops to match is DELETED."""

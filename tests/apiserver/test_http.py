@@ -190,9 +190,36 @@ def test_a_watch_streams_a_json_object_a_line(served):
     connection.close()
 
 
-def test_a_watch_ends_after_timeout_seconds(served):
-    answer = served.call("GET", MAPS, query={"watch": "true", "timeoutSeconds": "1", "resourceVersion": "1"})
-    assert answer.status in (200, 410)
+def watched(served: Served, **query: str) -> list[dict]:
+    """The events of a watch of one second."""
+    answer = served.call("GET", MAPS, query={"watch": "true", "timeoutSeconds": "1", **query})
+    assert answer.status == 200
+    return [json.loads(line) for line in answer.body.splitlines()]
+
+
+def test_a_watch_from_too_long_ago_says_so_in_an_event(served):
+    (event,) = watched(served, resourceVersion="1")
+    assert event["type"] == "ERROR"
+    assert event["object"]["code"] == 410 and event["object"]["reason"] == "Expired"
+    assert event["object"]["message"].startswith("too old resource version: 1 (")
+
+
+def test_a_watch_list_ends_its_first_events_with_a_bookmark(served):
+    served.call("POST", MAPS, config_map("initial"))
+    initial = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan", "allowWatchBookmarks": "true"}
+    events = watched(served, fieldSelector="metadata.name=initial", **initial)
+    assert [event["type"] for event in events] == ["ADDED", "BOOKMARK"]
+    meta = events[1]["object"]["metadata"]
+    assert set(events[1]["object"]) == {"apiVersion", "kind", "metadata"} and set(meta) == {
+        "annotations",
+        "resourceVersion",
+    }
+    assert meta["annotations"] == {"k8s.io/initial-events-end": "true"}
+
+
+def test_a_watch_that_wants_no_past_gets_none(served):
+    assert watched(served, sendInitialEvents="false", resourceVersionMatch="NotOlderThan") == []
+    assert watched(served, resourceVersion="999999999") == []
 
 
 def open_streams(served: Served) -> int:
