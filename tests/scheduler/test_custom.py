@@ -123,3 +123,18 @@ def test_two_schedulers_share_the_cluster_without_binding_twice() -> None:
     bound = [key for verb, _, key in world.client.log if verb == "bind"]
     assert all(world.node_of(f"p{i}") for i in range(20))
     assert len(world.client.events("Scheduled")) == 20 <= len(bound)
+
+
+def test_a_pod_refused_as_pending_needs_no_back_off_once_its_event_comes() -> None:
+    class Waits(Plugin):
+        def filter(self, state: CycleState, pod: PodInfo, node: NodeInfo) -> Status | None:
+            return None if "ready" in node.labels else Status(Code.PENDING, "not yet")
+
+    world = World(node("a"), make=from_plugins(Waits))
+    assert world.place(pod("p")) == ""
+    item = world.scheduler.queue.find("default/p")
+    assert item is not None and item.pending
+    assert world.message("p").startswith("0/1 nodes are available: 1 not yet.")
+    world.client.patch("nodes", "a", {"metadata": {"labels": {"ready": "yes"}}})
+    world.loop.run_ready()
+    assert world.node_of("p") == "a"
