@@ -352,24 +352,22 @@ class Store:
             raise FutureRevision
 
     def parts(self) -> tuple[list[KeyValue], list[tuple[int, list[Event]]]]:
-        """All that there is to keep: what was alive at the last compaction, and the events of every later revision."""
+        """All that there is to keep: what was alive at the last compaction, and the events of every revision since."""
         base = []
         for key in sorted(self._history):
             history = self._history[key]
             if history and history[0].mod_revision <= self.compact_revision:
                 base.append(history[0])
-        numbered = enumerate(self._log, self._log_start)
-        return base, [(revision, events) for revision, events in numbered if revision > self.compact_revision]
+        return base, list(enumerate(self._log, self._log_start))
 
-    def load(self, base: Sequence[KeyValue], compacted: int) -> None:
-        """Take over what was alive at a compaction; the store must be empty."""
+    def load(self, base: Sequence[KeyValue], compacted: int, last: list[Event]) -> None:
+        """Take over what was alive at a compaction, and the events of its revision; the store must be empty."""
         for kv in base:
             self._history[kv.key] = [kv]
             self._unsorted.append(kv.key)
             self.leases.move(kv.key, 0, kv.lease)
         if compacted:
             self.revision = self.compact_revision = compacted
-            last = [Event("PUT", kv, None) for kv in base if kv.mod_revision == compacted]
             self._log, self._log_start = [last], compacted
 
     def size_in_use(self) -> int:

@@ -60,10 +60,25 @@ def restore(store: Store, source: Iterable[Record]) -> None:
             header = record
     for id, ttl in header["leases"]:
         store.leases.grant(id, ttl)
-    store.load(base, header["compacted"])
+    compacted = header["compacted"]
+    last = revisions.pop(0)[1] if revisions and revisions[0][0] == compacted else []
+    store.load(base, compacted, _compacted_events(compacted, last, {kv.key: kv for kv in base}))
     for revision, events in revisions:
         replay(store, revision, events)
     store.revision = header["revision"]
+
+
+def _compacted_events(revision: int, events: list[list[str | int]], base: dict[bytes, KeyValue]) -> list[Event]:
+    """The events of the revision that the store is compacted at: what was before them is not known any more."""
+    found = []
+    for event in events:
+        key = data(str(event[0]))
+        if len(event) == 1:
+            found.append(Event("DELETE", KeyValue(key, b"", 0, revision, 0), None))
+        else:
+            kv = KeyValue(key, data(str(event[1])), revision, revision, 1, int(event[2]))
+            found.append(Event("PUT", base.get(key, kv), None))
+    return found
 
 
 def replay(store: Store, revision: int, events: list[list[str | int]]) -> None:

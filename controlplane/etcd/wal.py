@@ -92,7 +92,8 @@ class Wal:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         if self.length < len(content):
             os.ftruncate(self._file, self.length)
-            os.fsync(self._file)
+            if fsync:
+                os.fsync(self._file)
         os.lseek(self._file, self.length, os.SEEK_SET)
 
     def append(self, records: Iterable[Record]) -> None:
