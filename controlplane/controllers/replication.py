@@ -10,6 +10,8 @@ from controlplane.labels import NOTHING, Selector, from_set
 
 
 class ReplicationManager(ReplicaSetController):
+    """Keeps `spec.replicas` Pods of each ReplicationController."""
+
     name = "replication-controller"
     resource: ClassVar = "replicationcontrollers"
     kind: ClassVar = "ReplicationController"

@@ -10,6 +10,8 @@ from controlplane.controllers.pod_control import namespace_terminating
 
 
 class ServiceAccountController(Controller):
+    """Makes the account again if somebody deletes it."""
+
     name = "service-account-controller"
     watches: ClassVar = {"namespaces": "self", "serviceaccounts": "on_account"}
 

@@ -23,6 +23,8 @@ def expires(job: Obj) -> float | None:
 
 
 class TTLAfterFinishedController(Controller):
+    """Deletes finished Jobs in the foreground when `ttlSecondsAfterFinished` has passed."""
+
     name = "ttl-after-finished-controller"
     watches: ClassVar = {"jobs": "self"}
 

@@ -86,7 +86,7 @@ class Ordeal:
         self.plane.manager.start()
 
 
-@settings(max_examples=200)
+@settings(max_examples=150)
 @given(st.integers(0, 2**32))
 def test_converges_through_faults(seed: int) -> None:
     ordeal = Ordeal(seed)
