@@ -1,6 +1,7 @@
 # make lab         set up, and open JupyterLab on the course's map
 # make test        set up, and run every check and test
 # make notebooks   execute the notebooks again and keep their new outputs (FILES="notebooks/08*" for some of them)
+# make labs        generate labs/ from solutions/
 # make bench       the table of benchmarks
 # make conformance the table of what answers as Kubernetes does
 # make lock        resolve pyproject.toml again, into the two lock files
@@ -17,7 +18,7 @@ LAB_FLAGS := --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/not
 LAB_FLAGS += $(if $(filter 0,$(shell id -u)),--allow-root)
 COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --no-emit-index-url
 
-.PHONY: setup setup-test lab test notebooks bench conformance lock clean
+.PHONY: setup setup-test lab test notebooks labs bench conformance lock clean
 
 setup:
 	@.ci/setup lab
@@ -39,6 +40,9 @@ test: setup-test
 
 notebooks: setup-test
 	python -m tests.notebooks $(FILES)
+
+labs: setup-test
+	python -m controlplane.grading.release
 
 bench: setup
 	python -m benchmarks $(ARGS)
