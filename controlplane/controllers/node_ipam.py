@@ -23,19 +23,22 @@ class NodeIpamController(Controller):
     """Sets `spec.podCIDR` of nodes that have none to the lowest free range."""
 
     name = "cidrAllocator"
-    watches: ClassVar = {"nodes": "self"}
+    watches: ClassVar = {"nodes": "on_node"}
 
     def prepare(self) -> None:
         self.nodes = self.informer("nodes")
         self.nodes.add_index("podCIDR", lambda node: [node["spec"].get("podCIDR", "")])
-        self.nodes.add_handler(self._on_node)
         self._given: dict[str, str] = {}  # node -> range, as far as the cache may not show it yet
         self._lowest = 0  # all ranges below are taken
 
-    def _on_node(self, type: str, old: Obj | None, new: Obj | None) -> None:
-        if type == "DELETED" and old is not None:
+    def on_node(self, type: str, old: Obj | None, new: Obj | None) -> list[str]:
+        """A node without a range; of heartbeats it hears nothing."""
+        if new is None:
             self._lowest = 0
-            self._given.pop(old["metadata"]["name"], None)
+            self._given.pop((old or {})["metadata"]["name"], None)
+            return []
+        name = new["metadata"]["name"]
+        return [name] if not new["spec"].get("podCIDR") or name in self._given else []
 
     def reconcile(self, key: str) -> float | None:
         node = self.nodes.get(key)
