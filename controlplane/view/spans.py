@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from controlplane.view.charts import COLOURS, figure_of, show
+from controlplane.view.steps import Series
 
 Spans = Mapping[str, Sequence[tuple[float, float]]]  # row -> (from, to) of everything in it
 GREY = "#57606a"
 TOLD = 12  # spans of a row that the alternative text names
 VISIBLE = 0.002  # of the width, that a span has at least
+
+
+def held(series: Series) -> dict[str, list[tuple[float, float]]]:
+    """From when to when each measure of a record was not zero."""
+    rows: dict[str, list[tuple[float, float]]] = {name: [] for name in series}
+    for name, points in series.items():
+        for (at, value), (until, _) in pairwise(points):
+            if value and rows[name] and rows[name][-1][1] == at:
+                rows[name][-1] = (rows[name][-1][0], until)
+            elif value:
+                rows[name].append((at, until))
+    return rows
 
 
 def spans(

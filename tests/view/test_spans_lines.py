@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from controlplane.view.lines import lines
-from controlplane.view.spans import spans
+from controlplane.view.spans import held, spans
 
 
 def test_spans_are_told_row_by_row() -> None:
@@ -23,3 +23,8 @@ def test_curves_are_told_point_by_point() -> None:
 def test_a_logarithmic_scale_tells_the_same() -> None:
     points = {"p99": [(1.0, 10.0), (2.0, 1000.0)]}
     assert lines(points, "x", "y") == lines(points, "x", "y", scale="log")
+
+
+def test_a_measure_is_held_while_it_is_not_zero() -> None:
+    series = {"ready": [(0.0, 0.0), (1.0, 1.0), (2.0, 2.0), (5.0, 0.0), (7.0, 1.0), (9.0, 1.0)], "never": [(0.0, 0.0)]}
+    assert held(series) == {"ready": [(1.0, 5.0), (7.0, 9.0)], "never": []}
