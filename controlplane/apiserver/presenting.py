@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from controlplane.apiserver import errors
 from controlplane.apiserver.api import Listing, Response
 from controlplane.apiserver.codec import encode
 from controlplane.apiserver.negotiation import YAML, Form
 from controlplane.apiserver.registry import Call
+from controlplane.apiserver.resources import ResourceInfo
 from controlplane.apiserver.storage import Page
 from controlplane.apiserver.watch_cache import Entry
 
@@ -78,7 +79,7 @@ def _converted(
         if include not in ("None", "Metadata", "Object"):
             raise errors.bad_request(f'unrecognized includeObject value: "{include}"')
         table = tables.render(
-            call.info,
+            call.info if single is None else _kind_of(call.info, single),
             objects,
             server.loop.now(),
             include_object=include,
@@ -104,6 +105,20 @@ def _converted(
         raise errors.not_acceptable([])
     assert single is not None
     return single
+
+
+class _Kind(NamedTuple):
+    """The kind of what is shown, where it is not the resource's own: a Scale."""
+
+    group: str
+    kind: str
+    custom: bool = False
+
+
+def _kind_of(info: ResourceInfo, obj: Obj) -> ResourceInfo | _Kind:
+    if obj["kind"] == info.kind:
+        return info
+    return _Kind(obj["apiVersion"].rpartition("/")[0], obj["kind"])
 
 
 def _metadata_only(obj: Obj, api_version: str) -> Obj:

@@ -41,6 +41,7 @@ def table() -> dict[Key, Handler]:
         ("", "pods", "log"): pod_logs.handle,
         ("", "pods", "resize"): main,
         ("", "namespaces", "finalize"): finalize,
+        ("certificates.k8s.io", "certificatesigningrequests", "approval"): approval,
         ("", "serviceaccounts", "token"): tokens.request,
     }
 
@@ -50,6 +51,36 @@ def status(server: ApiServer, call: Call, verb: str) -> Response:
     if verb == "get":
         return verbs.get(server, call)
     return verbs.update(server, call, status=True) if verb == "update" else verbs.patch(server, call, status=True)
+
+
+def approval(server: ApiServer, call: Call, verb: str) -> Response:
+    """A CertificateSigningRequest, of which a write changes the conditions alone: `kubectl certificate approve`."""
+    if verb == "get":
+        return verbs.get(server, call)
+    form = negotiate(call.request.headers.get("accept", ""))
+    if verb == "update":
+        call.options = write_options("UpdateOptions", call.request.query, call.request.lists)
+        info = call.info
+        wanted = decoding.read_object(
+            call.request, server.custom, info.api_version, info.kind, call.options.validation, call.warnings
+        )
+        verbs.check_name(call, wanted)
+        change: Callable[[Obj], Obj] = lambda csr: wanted  # noqa: E731
+    else:
+        change = patched(server, call, False).apply
+
+    def decide(csr: Obj) -> Obj:
+        conditions = [dict(c) for c in (change(csr).get("status") or {}).get("conditions") or ()]
+        before = {c["type"]: c for c in (csr.get("status") or {}).get("conditions") or ()}
+        now = rfc3339(server.now())
+        for condition in conditions:
+            was = before.get(condition["type"], {})
+            condition.setdefault("lastUpdateTime", was.get("lastUpdateTime", now))
+            condition.setdefault("lastTransitionTime", was.get("lastTransitionTime", now))
+        return {**csr, "status": {**(csr.get("status") or {}), "conditions": conditions}}
+
+    written = write_raw(server, call, decide)
+    return presenting.one(server, call, form, 200, written.obj, written.entry)
 
 
 def main(server: ApiServer, call: Call, verb: str) -> Response:
@@ -126,8 +157,10 @@ def write_raw(server: ApiServer, call: Call, change: Callable[[Obj], Obj]) -> Wr
     while True:
         entry = registry.entry(call.namespace, call.name)
         new = change(entry.obj)
-        if call.options.dry_run or new == entry.obj:
+        if new == entry.obj:
             return Written(new, entry)
+        if call.options.dry_run:
+            return Written(new, None)
         written = registry.storage.replace(entry, new)
         if written is not None:
             call.revision = str(written.revision)
