@@ -27,6 +27,7 @@ from controlplane.node.static_pods import StaticPods
 from controlplane.node.status_manager import StatusManager
 from controlplane.node.volumes import fill
 
+REACTION = 0.01  # seconds until a new Pod is looked at; without them, one that is replaced at once would stop the clock
 MOUNT_RETRY = 0.5  # seconds, doubling to 122: until volumes that cannot be set up are tried again
 MOUNT_RETRY_MOST = 122.0
 HOUSEKEEPING = 2.0  # seconds from the start of the kubelet until it looks for what Pods left behind
@@ -169,8 +170,11 @@ class Kubelet:
             self.reserve(worker, worker.requests)
             worker.start()
         else:
-            worker.event("Warning", *refusal)
-            worker.reject(refusal[0], f"Pod was rejected: {refusal[1]}")
+            self.later(REACTION, self._reject, worker, refusal)
+
+    def _reject(self, worker: PodWorker, refusal: tuple[str, str]) -> None:
+        worker.event("Warning", *refusal)
+        worker.reject(refusal[0], f"Pod was rejected: {refusal[1]}")
 
     def _clean_up(self) -> None:
         """Remove what is left of Pods that were deleted while the kubelet was down (upstream: HandlePodCleanups)."""
