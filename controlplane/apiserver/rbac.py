@@ -1,7 +1,7 @@
 """Role-based access control: who may do what, from Roles and bindings (plugin/pkg/auth/authorizer/rbac).
 
 `enable(server)` switches it on.  Members of system:masters may always do everything.  *Note*: aggregated ClusterRoles
-are left out here: the default ones list their rules.  So is the check that nobody grants more than they have.
+are left out here: the default ones list their rules.
 """
 
 from __future__ import annotations
@@ -151,4 +151,7 @@ def enable(server: ApiServer) -> None:
         answer = server.handle(Request("POST", path, body=obj, user=SELF))
         if answer.status not in (201, 409):
             raise RuntimeError(f"cannot create {obj['kind']} {obj['metadata']['name']}: {answer.body}")
-    server.authorizer = RbacAuthorizer(server)
+    authorizer = server.authorizer = RbacAuthorizer(server)
+    from controlplane.apiserver.rbac_escalation import Escalation  # which asks this module
+
+    server.admission.add(Escalation(server, authorizer))

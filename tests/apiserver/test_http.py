@@ -248,6 +248,24 @@ def test_a_client_that_vanishes_leaves_no_watch_behind(served):
     assert served.call("GET", "/readyz").body == b"ok"
 
 
+def test_many_idle_watches_cost_the_others_nothing(served):
+    wires = [raw_connection(served) for _ in range(200)]
+    for wire in wires:
+        head = f"GET {MAPS}?watch=1&labelSelector=idle HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+        wire.sendall(head.encode())
+    assert eventually(lambda: open_streams(served) == 200)
+    labelled = config_map("for-all")
+    labelled["metadata"]["labels"] = {"idle": "1"}
+    assert served.call("POST", MAPS, labelled).status == 201
+    for wire in wires:
+        wire.settimeout(20)
+        data = b""
+        while b'"ADDED"' not in data:
+            data += wire.recv(65536)
+        wire.close()
+    assert eventually(lambda: open_streams(served) == 0)
+
+
 # Bad input -----------------------------------------------------------------------------------------------------------
 
 

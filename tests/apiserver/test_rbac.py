@@ -87,6 +87,25 @@ def test_edit_changes_and_admin_gives_away(server, admin):
     role(jane(server), "r", {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]})
 
 
+def test_nobody_grants_more_than_they_have(server, admin):
+    bind(admin, "admin", USER, "default")
+    client = jane(server)
+    with pytest.raises(ApiError) as refused:
+        role(client, "more", {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "list"]})
+    assert refused.value.code == 403
+    assert refused.value.message == (
+        'roles.rbac.authorization.k8s.io "more" is forbidden: user "jane" (groups=["system:authenticated"]) is '
+        "attempting to grant RBAC permissions not currently held:\n"
+        '{APIGroups:[""], Resources:["nodes"], Verbs:["get" "list"]}'
+    )
+    bind(client, "view", {"kind": "User", "apiGroup": REF, "name": "joe"}, "default")
+    with pytest.raises(ApiError, match="not currently held"):
+        bind(client, "cluster-admin", USER, "default")
+    role(admin, "binder", {"apiGroups": [REF], "resources": ["clusterroles"], "verbs": ["bind"]})
+    bind(admin, "binder", USER, "default", "Role")
+    bind(client, "cluster-admin", USER, "default")
+
+
 def test_rules_can_name_objects_and_subresources(server, admin):
     role(
         admin,

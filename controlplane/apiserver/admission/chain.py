@@ -76,6 +76,11 @@ class Chain:
         self.plugins = list(plugins)
         self._steps: dict[tuple[str, str, str, str], tuple[list[Step], list[Step]]] = {}
 
+    def add(self, plugin: AdmissionPlugin) -> None:
+        """One more plugin, the last in the order; it takes the place of one of the same name."""
+        self.plugins = [p for p in self.plugins if p.name != plugin.name] + [plugin]
+        self._steps.clear()
+
     def _for(self, a: Attributes) -> tuple[list[Step], list[Step]]:
         key = (a.operation, a.info.group, a.info.plural, a.subresource)
         steps = self._steps.get(key)
