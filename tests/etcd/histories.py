@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 from controlplane.etcd.api import ALL_KEYS, Compare, DeleteRange, EtcdError, Event, Op, Put, Range, Txn
@@ -135,8 +136,12 @@ def perform(store: Any, kind: str, what: Any) -> Any:
         return type(error).__name__, str(error)
 
 
-def recorder(store: Any, key: bytes, end: bytes | None, start: int = 0, only: Any = None) -> list[tuple[int, Event]]:
+class Recorder(list[tuple[int, Event]]):
     """A list that fills with the events of a watch."""
-    seen: list[tuple[int, Event]] = []
-    store.watch(key, end, lambda revision, events: seen.extend((revision, event) for event in events), start, only)
-    return seen
+
+    def __init__(self, store: Any, key: bytes, end: bytes | None, start: int = 0, only: Any = None) -> None:
+        super().__init__()
+        self.watcher = store.watch(key, end, self._add, start, only)
+
+    def _add(self, revision: int, events: Sequence[Event]) -> None:
+        self.extend((revision, event) for event in events)

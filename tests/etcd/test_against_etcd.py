@@ -8,7 +8,7 @@ from controlplane.clock import Loop
 from controlplane.etcd.api import ALL_KEYS
 from controlplane.etcd.grpc_store import GrpcStore
 from controlplane.etcd.mvcc import Store
-from tests.etcd.histories import History, perform, recorder
+from tests.etcd.histories import History, Recorder, perform
 
 HISTORIES, BATCHES = 250, 8
 
@@ -41,7 +41,7 @@ def run_history(remote: GrpcStore, seed: int) -> None:
     history, store = History(seed), same_start(remote)
     history.base = history.revision = store.revision
     key, end = history.span()
-    watched = [(recorder(each, b"\0", ALL_KEYS), recorder(each, key or b"a", end)) for each in (store, remote)]
+    watched = [(Recorder(each, b"\0", ALL_KEYS), Recorder(each, key or b"a", end)) for each in (store, remote)]
     done = []
     for _ in range(history.random.randint(4, 16)):
         kind, what = history.step()
@@ -51,9 +51,11 @@ def run_history(remote: GrpcStore, seed: int) -> None:
         history.revision = store.revision
         history.leases = list(store.leases.leases)
     assert watched[0] == watched[1], f"history {seed}: {done}"
+    for each in watched[1]:
+        each.watcher.cancel()
     if seed % 20 == 0:  # etcd looks for watches of the past ten times a second only
         start = history.random.randint(store.compact_revision + 1, store.revision + 1)
-        assert recorder(store, b"\0", ALL_KEYS, start) == recorder(remote, b"\0", ALL_KEYS, start), seed
+        assert Recorder(store, b"\0", ALL_KEYS, start) == Recorder(remote, b"\0", ALL_KEYS, start), seed
     for lease in history.leases:
         store.revoke(lease)
         remote.revoke(lease)

@@ -14,7 +14,7 @@ from controlplane.etcd.durable import DurableStore
 from controlplane.etcd.mvcc import Store
 from controlplane.etcd.snapshot import content_hash
 from controlplane.etcd.wal import Corrupt
-from tests.etcd.histories import recorder
+from tests.etcd.histories import Recorder
 from tests.etcd.kill_loop import operate
 
 ROOT = Path(__file__).parents[2]
@@ -50,7 +50,7 @@ def test_a_restart_changes_nothing(tmp_path: Path, snapshot_records: int) -> Non
     assert content_hash(store) == content_hash(model)
     assert store.leases.leases.keys() == model.leases.leases.keys()
     start = store.compact_revision
-    assert recorder(store, b"\0", ALL_KEYS, start) == recorder(model, b"\0", ALL_KEYS, start)
+    assert Recorder(store, b"\0", ALL_KEYS, start) == Recorder(model, b"\0", ALL_KEYS, start)
     for number in range(300, 400):
         operate(store, number)
         operate(model, number)
@@ -139,7 +139,7 @@ def test_a_full_disk_fails_the_write_and_keeps_the_data(
     store, model = DurableStore(tmp_path, fsync=False), Store()
     for each in (store, model):
         each.grant(60, 1)
-    seen = recorder(store, b"\0", ALL_KEYS)
+    seen = Recorder(store, b"\0", ALL_KEYS)
     disk = Disk(monkeypatch, room)
     failed = 0
     for number in range(20):
@@ -159,7 +159,7 @@ def test_a_full_disk_fails_the_write_and_keeps_the_data(
                 disk.room = 0
                 refused()
     assert content_hash(store) == content_hash(model)
-    assert seen == recorder(model, b"\0", ALL_KEYS, 2)
+    assert seen == Recorder(model, b"\0", ALL_KEYS, 2)
     disk.room = 10_000
     store.put(b"c", b"")
     model.put(b"c", b"")
