@@ -18,9 +18,12 @@ def lines(
     xlabel: str,
     ylabel: str,
     levels: Mapping[str, float] | None = None,
-    scale: Literal["linear", "log"] = "linear",
+    log: Literal["", "x", "y", "xy"] = "",
 ) -> str:
-    """A curve through the points (x, y) of each name.  `levels` are values of y drawn across in grey."""
+    """A curve through the points (x, y) of each name.  `levels` are values of y drawn across in grey.
+
+    `log` names the axes whose steps are factors.
+    """
     figure, axes = figure_of()
     told = []
     for i, (name, points) in enumerate(series.items()):
@@ -35,8 +38,11 @@ def lines(
         told.append(f"{name} at {level:g}")
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)
-    axes.set_yscale(scale)
-    if scale == "linear":
+    if "x" in log:
+        axes.set_xscale("log")
+    if "y" in log:
+        axes.set_yscale("log")
+    else:
         axes.set_ylim(bottom=0)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)

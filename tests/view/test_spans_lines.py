@@ -20,9 +20,9 @@ def test_curves_are_told_point_by_point() -> None:
     assert alt == ("Line chart of milliseconds by requests a second. p50: 5 at 1, 7.5 at 2; limit at 30.")
 
 
-def test_a_logarithmic_scale_tells_the_same() -> None:
+def test_a_logarithmic_axis_tells_the_same() -> None:
     points = {"p99": [(1.0, 10.0), (2.0, 1000.0)]}
-    assert lines(points, "x", "y") == lines(points, "x", "y", scale="log")
+    assert lines(points, "x", "y") == lines(points, "x", "y", log="xy")
 
 
 def test_a_measure_is_held_while_it_is_not_zero() -> None:
