@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from controlplane.apiserver import bootstrap
 from controlplane.apiserver.resources import ResourceInfo
 from controlplane.apiserver.watch_cache import Entry, WatchStream
 
@@ -18,6 +19,8 @@ Obj = dict[str, Any]
 
 BOOKMARK_PERIOD = 60.0  # seconds; upstream's watch cache sends about one a minute to those who ask for them
 COMPACTION_PERIOD = 300.0  # seconds; upstream's --etcd-compaction-interval: what is older than one period goes
+RECONCILE_PERIOD = 10.0  # seconds after which the Service of the API server itself is back, if somebody deletes it
+OWN_SERVICE = b"/default/kubernetes"
 EVENT_TTL = 3600.0  # seconds; upstream's --event-ttl
 
 
@@ -86,6 +89,8 @@ class Housekeeping:
     def removed(self, info: ResourceInfo, entry: Entry) -> None:
         if info.plural == "services" and not info.group:
             self._release(entry.key)
+            if entry.key.endswith(OWN_SERVICE):
+                self.loop.call_later(RECONCILE_PERIOD, bootstrap.create, self.server)
         elif info.plural == "customresourcedefinitions":
             self.server.custom.undefined(entry.obj)
 
