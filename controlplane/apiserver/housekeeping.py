@@ -30,7 +30,7 @@ class Housekeeping:
     def __init__(self, server: ApiServer) -> None:
         self.server = server
         self.loop = server.loop
-        self.rng = server.loop.rng("apiserver/housekeeping")
+        self.rng = server.rng("housekeeping")
         self._revision = server.store.revision  # as it was one compaction period ago
         self._expiring: deque[tuple[float, ResourceInfo, Entry]] = deque()
         self._addresses: dict[str, bytes] = {}  # cluster IP -> key of the Service that has it

@@ -77,7 +77,7 @@ class Registry:
             {"spec.nodeName": _node_name} if info.plural == "pods" and not info.group else {}
         )
         self.storage = Storage(info, server.store, server.loop.now, triggers)
-        self._rng = server.loop.rng(f"apiserver/{info.plural}.{info.group}")
+        self._rng = server.rng(f"{info.plural}.{info.group}")
 
     # Reading --------------------------------------------------------------------------------------------------------
 

@@ -63,6 +63,7 @@ class ApiServer:
     ) -> None:
         self.loop = loop
         self.store: EtcdStore = Store() if store is None else store
+        self._began = self.store.revision
         self.address = address
         self.resources = ResourceRegistry()
         self.admission = Chain(plugin(self) for plugin in plugins)
@@ -78,7 +79,7 @@ class ApiServer:
         self.authenticators: list[Callable[[str], UserInfo | None]] = [self.tokens.check]
         self._registries: dict[tuple[str, str], Registry] = {}
         self._plain = Plain(self)
-        self._rng: random.Random = loop.rng("apiserver/allocators")
+        self._rng = self.rng("allocators")
         self.housekeeping = Housekeeping(self)
         bootstrap.create(self)
         self.custom.load()
@@ -220,6 +221,10 @@ class ApiServer:
 
     def now(self) -> float:
         return self.loop.now()
+
+    def rng(self, name: str) -> random.Random:
+        """A random stream.  A server that starts on a store in use draws other uids than the one before it drew."""
+        return self.loop.rng(f"apiserver/{name}" if self._began <= 1 else f"apiserver/{name}@{self._began}")
 
     def read(self, plural: str, name: str, namespace: str = "") -> Obj | None:
         """An object as it is now, shared, or None: how admission and allocators look around."""

@@ -41,7 +41,7 @@ class Tokens:
 
     def __init__(self, server: ApiServer) -> None:
         self.server = server
-        self._rng = server.loop.rng("apiserver/tokens")
+        self._rng = server.rng("tokens")
         self.key = self._rng.randbytes(32)
 
     def issue(self, account: Obj, audiences: list[str], seconds: int, bound: Obj | None = None) -> str:

@@ -37,3 +37,11 @@ def test_a_second_server_on_the_same_store_finds_everything():
     second = LocalClient(ApiServer(Loop(), first.store))
     assert second.request("GET", "/apis/example.com/v1/things/t")["size"] == 1
     assert len(second.request("GET", "/api/v1/namespaces")["items"]) == 4
+
+
+def test_a_second_server_makes_uids_of_its_own():
+    first = ApiServer(Loop())
+    maps = "/api/v1/namespaces/default/configmaps"
+    one = LocalClient(first).request("POST", maps, body={"metadata": {"name": "one"}})
+    two = LocalClient(ApiServer(Loop(), first.store)).request("POST", maps, body={"metadata": {"name": "two"}})
+    assert one["metadata"]["uid"] != two["metadata"]["uid"]
