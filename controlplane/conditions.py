@@ -76,7 +76,8 @@ def available(what: str, namespace: str = "default") -> Condition:
             updated, usable = status.get("updatedNumberScheduled", 0), status.get("numberAvailable", 0)
         else:
             wanted = spec.get("replicas", 1)
-            updated = status.get("updatedReplicas", status.get("replicas", 0))
+            known = "updatedReplicas" if obj["kind"] in ("Deployment", "StatefulSet") else "replicas"
+            updated = status.get(known, 0)
             usable = status.get("availableReplicas", 0)
         if updated < wanted:
             return f"{what}: {updated} of {wanted} Pods are up to date"
