@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from controlplane.apiserver import bootstrap
 from controlplane.apiserver.resources import ResourceInfo
@@ -45,7 +46,13 @@ class Housekeeping:
 
     def end_after(self, stream: WatchStream, timeout: float) -> None:
         """End a watch normally once `timeout` seconds have passed."""
-        self.loop.call_later(timeout, stream.end)
+        watch = ref(stream)  # one that its client has left long since is not kept until then
+
+        def end() -> None:
+            if (open_still := watch()) is not None:
+                open_still.end()
+
+        self.loop.call_later(timeout, end)
 
     # Timers ---------------------------------------------------------------------------------------------------------
 

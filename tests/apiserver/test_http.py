@@ -12,6 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from controlplane.apiserver.api import Response
 from controlplane.apiserver.http.app import warning_headers
@@ -73,6 +77,57 @@ def test_a_client_certificate_names_its_user(served):
     connection.close()
     assert user["username"] == "kubernetes-admin"
     assert user["groups"] == ["system:masters", "system:authenticated"]
+
+
+def ask_for_certificate(served: Served, name: str, *groups: str) -> tuple[dict, bytes]:
+    """(the request as it is once it was approved and answered, the key)."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    parts = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
+    subject = x509.Name([*parts, x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    asked = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+    pem = asked.public_bytes(serialization.Encoding.PEM)
+    path = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
+    spec = {
+        "request": base64.b64encode(pem).decode(),
+        "signerName": "kubernetes.io/kube-apiserver-client",
+        "usages": ["client auth"],
+    }
+    made = served.call("POST", path, {"metadata": {"name": name}, "spec": spec})
+    assert made.status == 201, made.body
+    approved = {"type": "Approved", "status": "True", "reason": "Me", "message": "fine"}
+    body = {**made.json, "status": {"conditions": [approved]}}
+    assert served.call("PUT", f"{path}/{name}/approval", body).status == 200
+    found: dict = {}
+
+    def answered() -> bool:
+        found.update(served.call("GET", f"{path}/{name}").json)
+        return "certificate" in found["status"] or len(found["status"]["conditions"]) > 1
+
+    assert eventually(answered)
+    return found, key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def test_who_asks_for_a_certificate_and_is_approved_is_a_user(served, tmp_path):
+    found, key = ask_for_certificate(served, "jane", "dev")
+    path = tmp_path / "client.pem"
+    path.write_bytes(base64.b64decode(found["status"]["certificate"]) + key)
+    authority = served.config["clusters"][0]["cluster"]["certificate-authority-data"]
+    tls = ssl.create_default_context(cadata=base64.b64decode(authority).decode())
+    tls.load_cert_chain(path)
+    connection = served.connect(tls)
+    review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+    connection.request("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", json.dumps(review))
+    user = json.loads(connection.getresponse().read())["status"]["userInfo"]
+    connection.close()
+    assert user == {"username": "jane", "groups": ["dev", "system:authenticated"]}
+
+
+def test_nobody_becomes_a_master_by_asking(served):
+    found, _ = ask_for_certificate(served, "mallory", "system:masters")
+    assert "certificate" not in found["status"]
+    assert found["status"]["conditions"][-1]["type"] == "Failed"
 
 
 def test_a_certificate_of_another_authority_is_refused(served, tmp_path):
@@ -223,7 +278,11 @@ def test_a_watch_that_wants_no_past_gets_none(served):
 
 
 def open_streams(served: Served) -> int:
-    return served.within(lambda: sum(len(r.storage.cache.streams()) for r in served.server.registries()))
+    def count() -> int:
+        registries = [r for r in served.server.registries() if r.info.plural == "configmaps"]
+        return sum(len(registry.storage.cache.streams()) for registry in registries)
+
+    return served.within(count)
 
 
 def eventually(condition) -> bool:

@@ -20,6 +20,7 @@ from controlplane.apiserver.http import tls
 from controlplane.apiserver.http.app import App
 from controlplane.apiserver.http.authentication import Authenticator, certificate_user
 from controlplane.apiserver.http.driver import Driver
+from controlplane.apiserver.http.signing import Signer
 from controlplane.apiserver.server import ApiServer
 from controlplane.clock import WallLoop
 
@@ -72,6 +73,7 @@ async def serve(
             ssl_context_factory=lambda config, default: tls.context(authority, host),
         )
     )
+    signer = Signer(server, authority)
     serving = asyncio.create_task(front.serve(sockets=[listener]))
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -84,6 +86,7 @@ async def serve(
         await asyncio.wait((stopping, serving), return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopping.cancel()
+        signer.stop()
         server.close()  # ends the watches: their connections close
         front.should_exit = True
         await serving

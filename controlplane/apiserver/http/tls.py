@@ -13,13 +13,16 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 VALID = datetime.timedelta(days=365)
 CLOCKS_DIFFER = datetime.timedelta(minutes=5)  # a client whose clock is a little behind still believes us
 SERVICE_NAMES = ("kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
 SERVICE_ADDRESS = "10.96.0.1"
+
+
+PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 
 
 class Authority:
@@ -55,7 +58,7 @@ class Authority:
         """(certificate, key) with which a client is `user`, a member of `groups`."""
         return self._issue(user, groups, ExtendedKeyUsageOID.CLIENT_AUTH, [])
 
-    def sign(self, public_key: ec.EllipticCurvePublicKey, subject: x509.Name) -> bytes:
+    def sign(self, public_key: PublicKey, subject: x509.Name) -> bytes:
         """A client's certificate for a key that we never see (a CertificateSigningRequest)."""
         return self._sign(public_key, subject, ExtendedKeyUsageOID.CLIENT_AUTH, [])
 
@@ -70,7 +73,7 @@ class Authority:
 
     def _sign(
         self,
-        public_key: ec.EllipticCurvePublicKey,
+        public_key: PublicKey,
         subject: x509.Name,
         purpose: x509.ObjectIdentifier,
         names: list[x509.GeneralName],
@@ -105,7 +108,7 @@ def context(authority: Authority, host: str) -> ssl.SSLContext:
     return tls
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+def _builder(subject: x509.Name, issuer: x509.Name, key: PublicKey) -> x509.CertificateBuilder:
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()
