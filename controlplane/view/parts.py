@@ -18,11 +18,15 @@ class HasClient(Protocol):
 
 
 def parts(rows: Rows, xlabel: str, limits: Mapping[str, float] | None = None) -> str:
-    """A bar for each row, made of its parts with their names inside; `limits` are drawn as the frame of the bar.
+    """A bar for each row, made of its parts; `limits` are drawn as the frame of the bar.
 
-    The same part has the same colour in all rows.
+    Parts that several rows have are named in a legend, others inside the bar.
     """
-    names = list(dict.fromkeys(name for row in rows.values() for name in row))
+    every = [name for row in rows.values() for name in row]
+    names = list(dict.fromkeys(every))
+    shared = len(names) < len(every)
+    from matplotlib.patches import Patch
+
     figure, axes = figure_of(height=0.7 + 0.5 * len(rows))
     told = []
     for row, lengths in rows.items():
@@ -30,8 +34,9 @@ def parts(rows: Rows, xlabel: str, limits: Mapping[str, float] | None = None) ->
         for name, length in lengths.items():
             colour = COLOURS[names.index(name) % len(COLOURS)]
             bar = axes.barh(row, length, left=left, height=0.7, color=colour, edgecolor="white")
+            text = f"{length:g}" if shared else f"{name}\n{length:g}"
             if length:
-                axes.bar_label(bar, [f"{name}\n{length:g}"], label_type="center", color="white", fontsize="x-small")
+                axes.bar_label(bar, [text], label_type="center", color="white", fontsize="x-small")
             left += length
         if not lengths:
             axes.barh(row, 0)
@@ -40,6 +45,9 @@ def parts(rows: Rows, xlabel: str, limits: Mapping[str, float] | None = None) ->
             axes.barh(row, limit, height=0.7, color="none", edgecolor=GREY, linestyle="--")
         inside = ", ".join(f"{name} {length:g}" for name, length in lengths.items()) or "nothing"
         told.append(f"{row}: {inside}" + (f", of {limit:g}" if limit is not None else ""))
+    if shared:
+        patches = [Patch(color=COLOURS[i % len(COLOURS)], label=name) for i, name in enumerate(names)]
+        axes.legend(handles=patches, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize="small")
     axes.invert_yaxis()
     axes.set_xlabel(xlabel)
     axes.set_xlim(left=0)
@@ -58,8 +66,7 @@ def fill(cluster: HasClient, resource: str = "cpu") -> str:
     for pod in cluster.client.list_shared("pods", "default")[0]:
         node = pod["spec"].get("nodeName")
         if node in rows and pod.get("status", {}).get("phase") not in ("Succeeded", "Failed"):
-            name = pod["metadata"].get("generateName") or pod["metadata"]["name"]
+            name = (pod["metadata"].get("generateName") or pod["metadata"]["name"]).rstrip("-")
             row = rows[node]
-            name = name.rstrip("-")
             row[name] = row.get(name, 0) + pod_requests(pod).get(resource, 0) / scale
     return parts(rows, f"{resource} asked for", limits)
