@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import time
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 DESCRIBED = [
     ("configmap", ("create", "configmap", "x", "--from-literal=a=b"), "Data\n====\na:"),
@@ -219,6 +224,38 @@ def test_what_there_is_to_know(kubectl):
     assert "apps/v1" in kubectl("api-versions").split()
     assert "FIELDS:" in kubectl("explain", "deployment.spec", "--recursive")
     assert kubectl("get", "--raw", "/readyz") == "ok"
+
+
+def test_a_certificate_is_asked_for_approved_and_used(kubectl, tmp_path):
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "jane")])
+    request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
+    asked = {
+        "apiVersion": "certificates.k8s.io/v1",
+        "kind": "CertificateSigningRequest",
+        "metadata": {"name": "jane"},
+        "spec": {
+            "request": base64.b64encode(request.public_bytes(serialization.Encoding.PEM)).decode(),
+            "signerName": "kubernetes.io/kube-apiserver-client",
+            "usages": ["client auth"],
+        },
+    }
+    kubectl("create", "-f", "-", stdin=json.dumps(asked))
+    try:
+        assert kubectl("certificate", "approve", "jane").endswith("jane approved\n")
+        kubectl("wait", "--for=jsonpath={.status.certificate}", "csr/jane", "--timeout=10s")
+        assert "Approved,Issued" in kubectl("get", "csr", "jane")
+        signed = kubectl("get", "csr", "jane", "-o", "jsonpath={.status.certificate}")
+    finally:
+        kubectl("delete", "csr", "jane")
+    (tmp_path / "jane.crt").write_bytes(base64.b64decode(signed))
+    plain = serialization.NoEncryption()
+    (tmp_path / "jane.key").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+    )
+    pair = (f"--client-certificate={tmp_path / 'jane.crt'}", f"--client-key={tmp_path / 'jane.key'}")
+    kubectl("config", "set-credentials", "jane", *pair)
+    assert "jane" in kubectl("--user=jane", "auth", "whoami")
 
 
 DEFINITION = """
