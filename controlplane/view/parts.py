@@ -14,7 +14,8 @@ Rows = Mapping[str, Mapping[str, float]]  # row -> part -> length
 
 
 class HasClient(Protocol):
-    client: Client
+    @property
+    def client(self) -> Client: ...
 
 
 def parts(rows: Rows, xlabel: str, limits: Mapping[str, float] | None = None) -> str:
