@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from controlplane.client.base import ApiError, Obj, Resource
+from controlplane.client.workqueue import BASE_DELAY, MAX_DELAY
 from controlplane.controllers.base import Controller
 from controlplane.controllers.discovery import IGNORED, name_of, resources
 from controlplane.controllers.garbage_graph import FOREGROUND, ORPHAN, Graph, Identity, Node, Ref
@@ -31,6 +32,7 @@ class GarbageCollector(Controller):
         )
         self._monitored: dict[tuple[str, str], Resource] = {}  # (group, plural)
         self._absent: dict[tuple[Identity, str], None] = {}
+        self._unseen: dict[str, int] = {}  # uid of an owner that no informer shows -> how often we looked for it
         self._discover()
 
     def started(self) -> None:
@@ -93,11 +95,14 @@ class GarbageCollector(Controller):
         orphan, _, uid = key.rpartition("/")
         node = self.graph.nodes.get(uid)
         if node is None:
+            self._unseen.pop(uid, None)
             return None
         if orphan:
             self._orphan(node)
         elif self._attempt(node) and node.virtual:
-            self.queue.add_rate_limited(key)  # until an informer shows it, or it is gone
+            tries = self._unseen[uid] = self._unseen.get(uid, -1) + 1
+            return min(BASE_DELAY * 2.0 ** min(tries, 60), MAX_DELAY)  # until an informer shows it, or it is gone
+        self._unseen.pop(uid, None)
         return None
 
     def _attempt(self, node: Node) -> bool:

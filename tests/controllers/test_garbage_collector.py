@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from controlplane.client.base import Obj
+from controlplane.controllers.garbage_collector import GarbageCollector
 from tests.controllers.plane import Plane, names
 
 
@@ -105,6 +106,23 @@ def test_an_owner_that_never_was() -> None:
     plane = Plane()
     ghost = {"apiVersion": "v1", "kind": "ConfigMap", "name": "ghost", "uid": "00000000-0000-0000-0000-000000000000"}
     config(plane, "child", ghost)
+    plane.run(1)
+    assert left(plane) == []
+
+
+def test_an_owner_of_a_kind_that_is_not_watched_yet_is_looked_for_later_and_later() -> None:
+    plane = Plane()
+    names = {"kind": "Widget", "plural": "widgets"}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {"type": "object"}}}
+    spec = {"group": "example.com", "scope": "Namespaced", "names": names, "versions": [version]}
+    plane.create("apiextensions.k8s.io/v1/CustomResourceDefinition", "widgets.example.com", spec)
+    config(plane, "child", ref(plane.create("example.com/v1/Widget", "owner")))
+    collector = plane.manager.controller(GarbageCollector)
+    before = collector.reconciles
+    plane.run(20)
+    assert collector.reconciles - before < 20
+    plane.run(30)
+    plane.client.delete("widgets.example.com", "owner")
     plane.run(1)
     assert left(plane) == []
 
