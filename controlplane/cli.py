@@ -14,6 +14,8 @@ from typing import Literal
 
 import click
 
+from controlplane.etcd.api import EtcdError
+
 PARTS = ("apiserver", "scheduler", "controllers", "nodes", "traffic")
 COLOURS = {"●": "green", "○": "yellow", "✗": "red", "◌": "magenta", "?": "yellow", "█": "green", "▒": "blue"}
 
@@ -51,6 +53,12 @@ def _parse_parts(context: click.Context, parameter: click.Parameter, value: str)
     return parts
 
 
+def _parse_etcd(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    if value and not re.fullmatch(r"etcd://[^/]+:\d+", value):
+        raise click.BadParameter(f"{value!r} is not the address of an etcd: write it as etcd://127.0.0.1:2379")
+    return value
+
+
 @main.command()
 @click.option("--nodes", default=2, show_default=True, type=click.IntRange(min=0), help="How many nodes.")
 @click.option("--seed", default=0, show_default=True, help="Decides names, uids and ties.")
@@ -77,8 +85,15 @@ def _parse_parts(context: click.Context, parameter: click.Parameter, value: str)
     metavar="LIST",
     help="What to run; somebody else can run what is left out.",
 )
+@click.option(
+    "--etcd",
+    default="",
+    callback=_parse_etcd,
+    metavar="URL",
+    help="Keep everything in the etcd at etcd://HOST:PORT; in memory if not given.",
+)
 def up(
-    nodes: int, seed: int, port: int, host: str, token: str, kubeconfig: Path | None, parts: tuple[str, ...]
+    nodes: int, seed: int, port: int, host: str, token: str, kubeconfig: Path | None, parts: tuple[str, ...], etcd: str
 ) -> None:
     """Run a cluster on the computer's clock until Ctrl-C or SIGTERM, and serve its API over HTTPS."""
     with contextlib.ExitStack() as cleanup:
@@ -86,14 +101,16 @@ def up(
             folder = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="controlplane-"))
             kubeconfig = Path(folder) / "kubeconfig"
         try:
-            asyncio.run(_up(nodes if "nodes" in parts else 0, seed, port, host, token, kubeconfig, parts))
+            asyncio.run(_up(nodes if "nodes" in parts else 0, seed, port, host, token, kubeconfig, parts, etcd))
         except OSError as error:
             where = f" ({error.filename})" if error.filename else f" ({host}:{port})"
             raise click.ClickException(f"cannot serve: {error.strerror or error}{where}") from None
+        except (EtcdError, ImportError) as error:
+            raise click.ClickException(str(error)) from None
 
 
 async def _up(
-    nodes: int, seed: int, port: int, host: str, token: str, kubeconfig: Path, parts: tuple[str, ...]
+    nodes: int, seed: int, port: int, host: str, token: str, kubeconfig: Path, parts: tuple[str, ...], etcd: str
 ) -> None:
     from controlplane.apiserver.http import make_token, serve
     from controlplane.clock import WallLoop
@@ -113,6 +130,7 @@ async def _up(
         controllers=DEFAULT_CONTROLLERS if "controllers" in parts else None,
         ingress=traffic,
         load_balancer=traffic,
+        store=etcd or None,
         dns=traffic,
     )
     assert isinstance(cluster.loop, WallLoop)

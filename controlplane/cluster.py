@@ -30,6 +30,7 @@ from controlplane.controllers import DEFAULT_CONTROLLERS
 from controlplane.controllers.base import Controller
 from controlplane.controllers.manager import ControllerManager
 from controlplane.etcd.api import EtcdStore
+from controlplane.etcd.stores import open_store
 from controlplane.machine import Agent, Machine, Part, default_kubelet, default_proxy
 from controlplane.node.images import ImageTable
 from controlplane.node.kube_proxy import ServiceTable
@@ -61,7 +62,8 @@ class Cluster:
     - `scheduler`, `ingress`, `load_balancer` and `dns` take a class, a function `(loop, client) -> part`, or None.
     - `controllers` takes a list of Controller classes, a function as above, or None.
     - `kubelet` and `proxy` run on the machines: a class, a function `(loop, client, machine) -> part`, or None.
-    - `store` is any state store with etcd's interface, an in-memory one if not given.
+    - `store` is any state store with etcd's interface, or a real etcd's address, "etcd://127.0.0.1:2379"; by default
+      it is in memory, or with `etcd_members=3` on so many members that agree by Raft: `cluster.store.kill("etcd-0")`.
     - `capacity` is each node's: {"cpu": "4", "memory": "8Gi", "pods": "110"}.
     - `admission` are the API server's admission plugins.
     """
@@ -79,7 +81,8 @@ class Cluster:
         dns: MakePart | Literal["default"] | None = "default",
         kubelet: Agent = "default",
         proxy: Agent = "default",
-        store: EtcdStore | None = None,
+        store: EtcdStore | str | None = None,
+        etcd_members: int = 1,
         capacity: Mapping[str, str] | None = None,
         admission: Iterable[type[AdmissionPlugin]] = DEFAULT_PLUGINS,
     ) -> None:
@@ -89,7 +92,9 @@ class Cluster:
         self.loop: Loop = WallLoop(seed) if clock == "wall" else Loop(seed)
         self.seed = seed
         self.log: deque[AuditEvent] = deque(maxlen=LOG_LENGTH)
-        self.server = ApiServer(self.loop, store, plugins=admission)
+        self.store = open_store(self.loop, store, etcd_members)
+        self._closes_store = isinstance(store, str)
+        self.server = ApiServer(self.loop, self.store, plugins=admission)
         self.server.on_audit.append(self.log.append)
         self.client = self.client_as("kubernetes-admin", "system:masters")
         self.network = Network(self.loop)
@@ -268,6 +273,8 @@ class Cluster:
         if self._shared is not None:
             self._shared.stop()
         self.server.close()
+        if self._closes_store:
+            self.store.close()
 
     # Objects --------------------------------------------------------------------------------------------------------
 

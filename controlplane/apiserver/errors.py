@@ -153,6 +153,13 @@ def unavailable(message: str) -> StatusError:
     return StatusError(503, "ServiceUnavailable", message)
 
 
+def store_failed(message: str) -> StatusError:
+    """An error that upstream has no case for becomes a 500 with its own words (responsewriters: ErrorToAPIStatus)."""
+    failure = StatusError(500, "", message)
+    del failure.status["reason"]
+    return failure
+
+
 def internal(message: str) -> StatusError:
     return StatusError(500, "InternalError", f"Internal error occurred: {message}", {"causes": [{"message": message}]})
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from typing import TYPE_CHECKING, Any
 from weakref import ref
@@ -12,6 +13,7 @@ from weakref import ref
 from controlplane.apiserver import bootstrap
 from controlplane.apiserver.resources import ResourceInfo
 from controlplane.apiserver.watch_cache import Entry, WatchStream
+from controlplane.etcd.api import EtcdError
 
 if TYPE_CHECKING:
     from controlplane.apiserver.server import ApiServer
@@ -73,15 +75,20 @@ class Housekeeping:
             return
         store = self.server.store
         if self._revision > store.compact_revision:
-            store.compact(self._revision)
+            with contextlib.suppress(EtcdError):  # it does not answer, or another server was faster
+                store.compact(self._revision)
         self._revision = store.revision
         self.loop.call_later(COMPACTION_PERIOD, self._compact)
 
     def _expire(self) -> None:
         now = self.loop.now()
         while self._expiring and self._expiring[0][0] <= now:
-            _, info, entry = self._expiring.popleft()
-            self.server.registry(info).storage.remove(entry)  # does nothing if it was written again since
+            _, info, entry = self._expiring[0]
+            try:
+                self.server.registry(info).storage.remove(entry)  # does nothing if it was written again since
+            except EtcdError:  # the store does not answer: next time
+                break
+            self._expiring.popleft()
 
     # What follows from a write --------------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ from controlplane.apiserver.tokens import Tokens
 from controlplane.apiserver.tracking import manage_fields
 from controlplane.apiserver.watch_cache import Entry
 from controlplane.clock import Loop
-from controlplane.etcd.api import EtcdStore
+from controlplane.etcd.api import EtcdError, EtcdStore
 from controlplane.etcd.mvcc import Store
 
 Obj = dict[str, Any]
@@ -101,6 +101,8 @@ class ApiServer:
             response = self._dispatch(call, verb, route)
         except StatusError as refusal:
             response = _refused(refusal)
+        except EtcdError as failure:  # the store does not answer: upstream passes its words on, without a reason
+            response = _refused(errors.store_failed(str(failure)))
         except Exception as bug:  # a mistake of ours must not take the server down
             response = _refused(errors.internal(f"{type(bug).__name__}: {bug}"))
             self.last_bug = bug

@@ -300,7 +300,8 @@ class Raft:
             self.log.install(message.last, message.last_term, message.snapshot)
             self.machine.restore(message.snapshot)
             self.commit = self.applied = message.last
-            self._forget_proposals(message.last)
+            for proposed in [index for index in self._proposals if index <= message.last]:
+                del self._proposals[proposed]  # the snapshot may hold them or not: nobody can answer
         self.send(message.sender, Appended(self.log.term, self.id, True, message.last, message.round))
 
     def _answered(self, message: Appended) -> None:
@@ -343,10 +344,6 @@ class Raft:
                 answer(result if term == entry.term else LOST)
         if self.applied - self.log.base >= self.snapshot_entries:
             self.log.compact(self.applied, self.machine.snapshot())
-
-    def _forget_proposals(self, index: int) -> None:
-        for proposed in [i for i in self._proposals if i <= index]:
-            self._proposals.pop(proposed)[1](LOST)
 
     def _finish_reads(self) -> None:
         acked = sorted([self._round, *self._acked.values()], reverse=True)[self.majority - 1]

@@ -75,6 +75,11 @@ def read(path: Path, content: bytes, *, may_be_torn: bool) -> Iterator[tuple[Rec
         yield json.loads(body), offset, checksum
 
 
+def parse(content: bytes) -> list[Record]:
+    """The records of some lines that were never in a file."""
+    return [record for record, _, _ in read(Path("memory"), content, may_be_torn=False)]
+
+
 class Wal:
     """One log file, open for appending."""
 

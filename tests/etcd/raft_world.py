@@ -187,35 +187,39 @@ class World:
     # Faults ---------------------------------------------------------------------------------------------------------
 
     def fault(self) -> None:
+        """Most often it strikes who leads."""
         draw = self.random.random()
-        name, other = self.random.sample(self.names, 2)
-        if draw < 0.2 and name in self.up:
+        leaders = [leader.id for leader in self.leaders()]
+        name = self.random.choice(leaders if leaders and self.random.random() < 0.7 else self.names)
+        down = [each for each in self.names if each not in self.up]
+        if draw < 0.25 and name in self.up:
             self.crash(name)
-        elif draw < 0.5:
-            down = [each for each in self.names if each not in self.up]
-            if down:
-                self.start(self.random.choice(down))
+        elif draw < 0.5 and down:
+            self.start(self.random.choice(down))
         elif draw < 0.6:
-            self.network.cut(name, other)
-        elif draw < 0.7:
+            self.network.cut(name, self.random.choice(self.names))
+        elif draw < 0.8:
             for each in self.names:
-                if each != name:
+                if each != name and self.random.random() < 0.8:
                     self.network.cut(name, each)
-        elif draw < 0.85:
+        elif draw < 0.9:
             self.network.heal_all()
-        elif draw < 0.95:
-            for leader in self.leaders():
-                leader.transfer(self.random.choice(leader.peers))
+        elif name in self.up:
+            self.up[name].transfer(self.random.choice(self.up[name].peers))
 
     def run(self, actions: int) -> None:
-        """Faults and operations at random moments."""
-        self.loop.run_for(self.random.uniform(1, 3))
+        """Faults and operations at random moments; between some of them there is time for an election."""
+        self.loop.run_for(self.random.uniform(1, 2))
         for _ in range(actions):
             if self.random.random() < 0.4:
                 self.fault()
-            for _ in range(self.random.randint(0, 2)):
+            for _ in range(self.random.randint(0, 3)):
                 self.ask()
-            self.loop.run_for(self.random.expovariate(6))
+            self.loop.run_for(self.random.choice([0.002, 0.02, 0.2, 2]) * self.random.random())
+            if len(self.up) <= len(self.names) // 2:
+                self.start(self.random.choice([each for each in self.names if each not in self.up]))
+            if self.random.random() < 0.15:
+                self.network.heal_all()
 
     def mend(self) -> None:
         """All faults end."""

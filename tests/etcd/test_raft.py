@@ -16,7 +16,7 @@ def test_safety_and_linearizability_over_random_schedules(batch: int) -> None:
     """The members' safety is checked at every step, see raft_world; what clients saw is checked at the end."""
     for seed in range(batch * SCHEDULES, (batch + 1) * SCHEDULES):
         world = World(seed)
-        world.run(20)
+        world.run(24)
         assert linearizable(world.operations()), f"schedule {seed}"
 
 
