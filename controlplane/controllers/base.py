@@ -66,6 +66,7 @@ class Controller:
         self.running = False
         self.reconciles = 0  # how often `reconcile` was called
         self._on_error = on_error
+        self._held: dict[str, float] = {}  # key -> when it may be gone through again
         self._scheduled = False
         self._timers: dict[str, Timer] = {}
         self._caches: dict[str, Informer] = {}
@@ -175,6 +176,10 @@ class Controller:
             self._scheduled = True
             self.loop.call_soon(self._work)
 
+    def hold(self, key: str, seconds: float) -> None:
+        """Do not reconcile `key` again before so many seconds have passed."""
+        self._held[key] = self.loop.now() + seconds
+
     def _work(self) -> None:
         """Reconcile one key: other components get their turn between two keys."""
         self._scheduled = False
@@ -182,6 +187,12 @@ class Controller:
             return
         key = self.queue.get()
         if key is None:
+            return
+        if self._held and (wait := self._held.pop(key, 0.0) - self.loop.now()) > 0:
+            self._held[key] = self.loop.now() + wait
+            self.queue.add_after(key, wait)
+            self.queue.done(key)
+            self._wake()
             return
         self.reconciles += 1
         try:

@@ -31,6 +31,9 @@ from controlplane.controllers.revisions import (
 )
 from controlplane.labels import Selector, from_label_selector
 
+# Seconds that it takes upstream until a scale-down is written, seen and answered.  Without them, the steps of a roll-out
+# would all fall on one instant, and its new Pods start two by two.
+ROUND_TRIP = 0.02
 LAG = 1.0  # seconds after which to look again whether the cache shows our own writes
 
 
@@ -39,7 +42,6 @@ class DeploymentController(Controller):
 
     name = "deployment-controller"
     watches: ClassVar = {"deployments": "on_deployment", "replicasets": "on_replica_set", "pods": "on_pod"}
-
     def prepare(self) -> None:
         self.deployments = self.informer("deployments")
         self.replica_sets = self.informer("replicasets")
@@ -343,6 +345,8 @@ class DeploymentController(Controller):
         meta = {**replica_set["metadata"], "annotations": {**notes, **counts}}
         fresh = self.client.update({**replica_set, "metadata": meta, "spec": {**replica_set["spec"], "replicas": size}})
         self._writes.note(key_of(deployment), fresh)
+        if size < before:
+            self.hold(key_of(deployment), ROUND_TRIP)
         if before != size:
             way = "up" if before < size else "down"
             self.event(
