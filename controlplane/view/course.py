@@ -6,62 +6,74 @@ import ast
 import inspect
 import json
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from textwrap import dedent
-from typing import Any
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[2]
+KEEP = "keep"  # the tag of a cell whose outcome later sections need
 
 
 def catch_up(notebook: str, section: str) -> None:
     """Define what the sections before `section` ("3") of the notebook file define, where that is still missing.
 
-    Of the code cells above the heading "## 3. ..." the imports, functions, classes and CONSTANTS are taken; nothing
-    else of them is run, and what the reader has defined already stays.
+    Of the code cells above the heading "## 3. ..." the imports, functions, classes and CONSTANTS are taken; of cells
+    with the tag "keep", everything.  Nothing else is run, and what the reader has defined already stays.
     """
     from IPython import get_ipython
 
     known: dict[str, Any] = get_ipython().user_ns
     added: list[str] = []
-    for statement in definitions(cells_before(notebook, section)):
-        names = bound(statement)
+    for names, code in definitions(cells_before(notebook, section)):
         if any(name not in known for name in names):
-            exec(compile(ast.Module([statement], []), notebook, "exec"), known)
+            with redirect_stdout(StringIO()):
+                exec(compile(ast.Module(code, []), notebook, "exec"), known)
             added += names
     if added:
         print(f"Caught up to section {section}: {', '.join(dict.fromkeys(added))}")
 
 
-def cells_before(notebook: str, section: str) -> list[str]:
+class Cell(NamedTuple):
+    source: str
+    keep: bool  # is all of it needed later?
+
+
+def cells_before(notebook: str, section: str) -> list[Cell]:
     """The code cells above the heading of a section.  LookupError if the notebook has no such section."""
-    sources = []
+    found = []
     for cell in json.loads(Path(notebook).read_text())["cells"]:
         source = "".join(cell["source"])
         if cell["cell_type"] == "code":
-            sources.append(source)
+            found.append(Cell(source, KEEP in cell["metadata"].get("tags", [])))
         elif f"\n## {section}. " in f"\n{source}":
-            return sources
+            return found
     raise LookupError(f"{notebook} has no section {section}")
 
 
-def definitions(sources: list[str]) -> Iterator[ast.stmt]:
-    """The statements of code cells that only define something; a cell that is not plain Python is passed over."""
-    for source in sources:
+def definitions(cells: list[Cell]) -> Iterator[tuple[list[str], list[ast.stmt]]]:
+    """What the cells define: (names, the code that does).  A cell that is not plain Python is passed over."""
+    for cell in cells:
         try:
-            statements = ast.parse(source).body
+            statements = ast.parse(cell.source).body
         except SyntaxError:
             continue
-        yield from (statement for statement in statements if bound(statement))
+        if cell.keep:
+            yield [name for statement in statements for name in bound(statement, everything=True)], statements
+        else:
+            yield from ((names, [statement]) for statement in statements if (names := bound(statement)))
 
 
-def bound(statement: ast.stmt) -> list[str]:
-    """The names that an import, function, class or CONSTANT defines; none for any other statement."""
+def bound(statement: ast.stmt, everything: bool = False) -> list[str]:
+    """The names that an import, function, class or CONSTANT (or any assignment, with `everything`) defines."""
     if isinstance(statement, ast.Import | ast.ImportFrom):
         return [(alias.asname or alias.name).partition(".")[0] for alias in statement.names]
     if isinstance(statement, ast.FunctionDef | ast.ClassDef):
         return [statement.name]
     if isinstance(statement, ast.Assign):
-        return [target.id for target in statement.targets if isinstance(target, ast.Name) and target.id.isupper()]
+        names = [target.id for target in statement.targets if isinstance(target, ast.Name)]
+        return [name for name in names if everything or name.isupper()]
     return []
 
 

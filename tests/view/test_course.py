@@ -19,6 +19,7 @@ CELLS = [
         "import math\nLIMIT = 3\nwritten = []\nwritten.append(1 / 0)\n\n\ndef area(r):\n    return math.pi * r * r",
     ),
     ("code", "%magic"),
+    ("code", "shop = [LIMIT]\nshop.append(4)\nprint(shop)"),
     ("markdown", "Prose.\n\n## 2. Second (5 minutes)"),
     ("code", "def later():\n    pass"),
 ]
@@ -27,7 +28,14 @@ CELLS = [
 @pytest.fixture
 def namespace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The names that the reader's kernel knows; the notebook is in the current folder."""
-    cells = [{"cell_type": kind, "source": source.splitlines(keepends=True)} for kind, source in CELLS]
+    cells = [
+        {
+            "cell_type": kind,
+            "source": source.splitlines(keepends=True),
+            "metadata": {"tags": ["keep"]} if "shop" in source else {},
+        }
+        for kind, source in CELLS
+    ]
     (tmp_path / "a.ipynb").write_text(json.dumps({"cells": cells}))
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {}
@@ -41,13 +49,14 @@ def test_definitions_of_earlier_sections_are_there(
     course.catch_up("a.ipynb", "2")
     assert namespace["LIMIT"] == 3 and round(namespace["area"](1), 2) == 3.14
     assert "notes" not in namespace and "later" not in namespace
-    assert capsys.readouterr().out == "Caught up to section 2: math, LIMIT, area\n"
+    assert namespace["shop"] == [3, 4]
+    assert capsys.readouterr().out == "Caught up to section 2: math, LIMIT, area, shop\n"
 
 
 def test_what_the_reader_defined_stays(namespace: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
-    namespace |= {"math": None, "LIMIT": 7, "area": None}
+    namespace |= {"math": None, "LIMIT": 7, "area": None, "shop": []}
     course.catch_up("a.ipynb", "2")
-    assert namespace["LIMIT"] == 7
+    assert namespace["LIMIT"] == 7 and namespace["shop"] == []
     assert capsys.readouterr().out == ""
 
 
