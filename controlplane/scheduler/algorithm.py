@@ -147,10 +147,19 @@ class Algorithm:
                 decision.scored(item.plugin.name, item.weight, [node.name for node in feasible], raw, normalized)
         best = max(totals)
         ties = [i for i, total in enumerate(totals) if total == best]
-        winner = ties[0] if len(ties) == 1 else ties[self.handle.rng.randrange(len(ties))]
+        winner = self._fall(ties)
         if decision is not None:
             decision.choose(feasible[winner].name, [feasible[i].name for i in ties])
         return feasible[winner].name
+
+    def _fall(self, ties: list[int]) -> int:
+        """One of the nodes that are equally good: by chance, as upstream, but with the seed 0 always the first.
+
+        So what a reader of the course works out by hand, with the seed that its pages use, is what happens.
+        """
+        if len(ties) == 1 or not self.handle.loop.seed:
+            return ties[0]
+        return ties[self.handle.rng.randrange(len(ties))]
 
     def _advance(self, processed: int) -> None:
         self.start = (self.start + processed) % len(self.handle.cache.nodes)
@@ -195,7 +204,7 @@ class Algorithm:
         totals = self._totals(board, framework, state, pod, picked)
         best = max(totals)
         ties = [i for i, total in enumerate(totals) if total == best]
-        winner = ties[0] if len(ties) == 1 else ties[self.handle.rng.randrange(len(ties))]
+        winner = self._fall(ties)
         return nodes[picked[winner]].name
 
     def _fitting(
