@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 
 from controlplane.apiserver.server import ApiServer
 from controlplane.client.base import Client, Obj, Objs
@@ -95,8 +96,8 @@ def unanswering(client: LocalClient) -> Client:
 
 
 def pods(client: Client, namespace: str = "default") -> Objs:
-    """The Pods as they are now, as a cache would hand them out."""
-    return client.list_shared("pods", namespace)[0]
+    """The Pods as they are now, as a cache would hold them."""
+    return deepcopy(client.list_shared("pods", namespace)[0])
 
 
 def names(objects: Objs) -> list[str]:
