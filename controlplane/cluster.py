@@ -15,7 +15,8 @@ import gc
 import string
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
 
 from controlplane import conditions, manifests
 from controlplane.apiserver import metrics
@@ -42,6 +43,10 @@ from controlplane.traffic.dns import ClusterDns
 from controlplane.traffic.ingress import IngressController
 from controlplane.traffic.load_balancer import LoadBalancer
 from controlplane.traffic.network import Network
+
+if TYPE_CHECKING:
+    from controlplane.view.history import History
+    from controlplane.view.map import Map
 
 LOG_LENGTH = 1_000_000  # requests that the log keeps
 OWN_CACHES = 50  # nodes; in a larger cluster the kube-proxies of all nodes share one cache, to save memory
@@ -105,21 +110,12 @@ class Cluster:
         self._services: ServiceTable | None = None
         self._add("scheduler", scheduler, "system:kube-scheduler")
         self._add("controllers", _as_part(controllers), "system:kube-controller-manager")
-        self._add(
-            "ingress",
-            self._with_network(IngressController) if ingress == "default" else ingress,
-            "system:serviceaccount:ingress:ingress-controller",
-        )
-        self._add(
-            "load_balancer",
-            self._with_network(LoadBalancer) if load_balancer == "default" else load_balancer,
-            "system:cloud-controller-manager",
-        )
-        self._add(
-            "dns",
-            self._with_network(ClusterDns) if dns == "default" else dns,
-            "system:serviceaccount:kube-system:coredns",
-        )
+        for name, part, default, user in (
+            ("ingress", ingress, IngressController, "system:serviceaccount:ingress:ingress-controller"),
+            ("load_balancer", load_balancer, LoadBalancer, "system:cloud-controller-manager"),
+            ("dns", dns, ClusterDns, "system:serviceaccount:kube-system:coredns"),
+        ):
+            self._add(name, self._with_network(default) if part == "default" else part, user)
         names = node_names(nodes) if isinstance(nodes, int) else list(nodes)
         self._share_caches = len(names) > OWN_CACHES
         for name in names:
@@ -342,6 +338,19 @@ class Cluster:
         if explain is None:
             raise LookupError("the scheduler of this cluster does not explain its decisions")
         return explain(f"{namespace}/{pod}")
+
+    @cached_property
+    def history(self) -> History:
+        """Every write that the store remembers when this is first asked for, and all that follow."""
+        from controlplane.view.history import History
+
+        return History(self)
+
+    def show(self, first: int = 0, last: int = 0) -> Map:
+        """The map as it moves: plays the history (or a part, by revisions) in a notebook, step by step."""
+        from controlplane.view.map import Map
+
+        return Map(self.history, first, last)
 
     def picture(self) -> str:
         """The cluster as text."""

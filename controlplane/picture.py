@@ -148,7 +148,7 @@ def text(shown: Scene) -> str:
     """The picture in characters, at most 120 wide."""
     way = ["Internet", *(shown.ingresses or ["(no Ingress)"]), *(shown.services or ["(no Service)"])]
     if len(shown.nodes) > WIDE:
-        return "\n".join([*way, *_numbers(shown), shown.brain])
+        return "\n".join([*way, *numbers(shown), shown.brain])
     boxes = [_box(node) for node in shown.nodes]
     rows: list[str] = []
     for at in range(0, len(boxes), PER_ROW):
@@ -193,7 +193,7 @@ def _beside(boxes: list[list[str]]) -> list[str]:
     return ["  ".join(parts) for parts in zip(*padded, strict=True)]
 
 
-def _numbers(shown: Scene) -> list[str]:
+def numbers(shown: Scene) -> list[str]:
     """A large cluster: how many nodes and Pods are in which state."""
     nodes = Counter(node.state for node in shown.nodes)
     pods = Counter(p.state for node in shown.nodes for p in node.pods)
@@ -219,7 +219,7 @@ def html(shown: Scene) -> str:
         for line in ["Internet", *shown.ingresses, *shown.services]
     )
     if len(shown.nodes) > WIDE:
-        inner = "".join(f"<div>{escape(line)}</div>" for line in _numbers(shown))
+        inner = "".join(f"<div>{escape(line)}</div>" for line in numbers(shown))
         nodes = f'<div style="{BOX}">{inner}</div>'
     else:
         nodes = "".join(map(_node_html, shown.nodes))
