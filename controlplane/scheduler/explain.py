@@ -147,6 +147,9 @@ class Decision:
         """The decision as an annotation of the Pod: compact JSON under one key."""
         return {ANNOTATION: json.dumps(self.as_dict(), separators=(",", ":"), ensure_ascii=False)}
 
+    def __repr__(self) -> str:
+        return f"<Decision: {explain_render.headline(self)}>"
+
     def __str__(self) -> str:
         return explain_render.text(self)
 

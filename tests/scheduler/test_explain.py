@@ -26,6 +26,7 @@ def test_a_placement() -> None:
     assert decision.scores["TaintToleration"].weighted("c") == 300
     text = str(decision).splitlines()
     assert text[0] == "Pod default/p goes to c: it has the highest of 2 totals"
+    assert repr(decision) == f"<Decision: {text[0]}>"
     assert [line.split()[0] for line in text[2:]] == ["node", "c", "a", "b"]
     assert "<b" not in decision.html() and decision.html().count("<tr") == 4
 
