@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 AHEAD = 1000  # revisions that wait for a slow client; its watches then read from the store's past, as etcd's do
 PROGRESS = 600.0  # seconds after which a watch without events says how far it is, if it was asked to
-EVERY_WATCH = -1  # the ID in an answer to a request for progress
+EVERY_WATCH = -1  # the ID in an answer to a request for progress, and in one to a watch that is refused
 
 
 class Watch(rpc_pb2_grpc.WatchServicer):  # type: ignore[misc]
@@ -31,6 +31,8 @@ class Watch(rpc_pb2_grpc.WatchServicer):  # type: ignore[misc]
         try:
             async for request in requests:
                 stream.handle(request)
+        except asyncio.CancelledError:  # the server stops
+            pass
         finally:  # also when the client vanishes
             writer.cancel()
             stream.close()
@@ -126,7 +128,12 @@ class _Stream:
         id = create.watch_id
         if id in self.watches and id:
             reason = "mvcc: duplicate watch ID provided on the WatchStream"
-            self._refuse(id, reason)
+            header = self.server.header()
+            self.send(
+                rpc_pb2.WatchResponse(
+                    header=header, watch_id=EVERY_WATCH, created=True, canceled=True, cancel_reason=reason
+                )
+            )
             return
         if not id:
             while self._next_id in self.watches:
@@ -137,10 +144,6 @@ class _Stream:
         self.send(rpc_pb2.WatchResponse(header=self.server.header(), watch_id=id, created=True))
         self._start(watch)
 
-    def _refuse(self, id: int, reason: str) -> None:
-        header = self.server.header()
-        self.send(rpc_pb2.WatchResponse(header=header, watch_id=id, created=True, canceled=True, cancel_reason=reason))
-
     def _start(self, watch: _Watch) -> None:
         try:
             watch.start()
@@ -149,11 +152,10 @@ class _Stream:
             watch.cancel()
             self.send(
                 rpc_pb2.WatchResponse(
-                    header=self.server.header(),
+                    header=self.server.header(0),
                     watch_id=watch.id,
                     canceled=True,
                     compact_revision=error.compact_revision,
-                    cancel_reason=str(error),
                 )
             )
 

@@ -227,11 +227,16 @@ def range_answered(r: Any) -> RangeResult:
 
 
 def txn_answer(header: Any, request: Any, result: TxnResult) -> Any:
-    """`request` says which previous values are asked for; inner answers have a header with the revision only."""
-    ops: Sequence[Any] = request.success if result.succeeded else request.failure
+    """`request` says which previous values are asked for."""
     answer = rpc_pb2.TxnResponse(header=header, succeeded=result.succeeded)
+    _add_answers(answer, request, result, rpc_pb2.ResponseHeader(revision=result.revision))
+    return answer
+
+
+def _add_answers(answer: Any, request: Any, result: TxnResult, revision: Any) -> None:
+    """The operations' own headers have the revision and nothing else; those of inner transactions not even that."""
+    ops: Sequence[Any] = request.success if result.succeeded else request.failure
     for op, response in zip(ops, result.responses, strict=True):
-        revision = rpc_pb2.ResponseHeader(revision=result.revision)
         kind = op.WhichOneof("request")
         added = answer.responses.add()
         if kind == "request_put":
@@ -249,8 +254,10 @@ def txn_answer(header: Any, request: Any, result: TxnResult) -> Any:
             added.response_range.CopyFrom(range_answer(rpc_pb2.ResponseHeader(revision=response.revision), response))
         else:
             assert isinstance(response, TxnResult)
-            added.response_txn.CopyFrom(txn_answer(revision, op.request_txn, response))
-    return answer
+            inner = added.response_txn
+            inner.header.SetInParent()
+            inner.succeeded = response.succeeded
+            _add_answers(inner, op.request_txn, response, revision)
 
 
 def txn_answered(r: Any) -> TxnResult:
