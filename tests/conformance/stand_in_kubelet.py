@@ -5,14 +5,14 @@ An image whose name holds "broken" never becomes ready; a Pod with restartPolicy
 
 from __future__ import annotations
 
-from controlplane.client.base import ApiError, Client, Obj
+from controlplane.client.base import ApiError, Client, Obj, PatchType
 from controlplane.client.informer import Informer
 from controlplane.clock import Loop, rfc3339, rfc3339_micro
 
 LATENCY = 0.01  # seconds that one Pod takes; they take their turn
 HEARTBEAT = 5.0
 CAPACITY = {"cpu": "4", "memory": "8Gi", "pods": "110"}
-PATCH = "strategic"
+PATCH: PatchType = "strategic"
 
 
 class StandInKubelets:

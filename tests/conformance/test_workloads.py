@@ -98,4 +98,4 @@ def test_a_node_fails_on_time() -> None:
         state = {key: value for key, value in want.items() if key != "t"}
         times = [t for t, facts in seen if facts == state]
         assert times, f"never was {state}; was {seen}"
-        assert abs(times[0] - want["t"]) <= MONITOR_PERIOD + 0.5
+        assert abs(times[0] - want["t"]) <= MONITOR_PERIOD
