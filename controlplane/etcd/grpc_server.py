@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc
 from aetcd.rpc import rpc_pb2, rpc_pb2_grpc
 
-from controlplane.clock import Loop
+from controlplane.clock import Loop, WallLoop
 from controlplane.etcd import grpc_wire as wire
 from controlplane.etcd.api import MAX_REQUEST_BYTES, EtcdError, LeaseNotFound
+from controlplane.etcd.durable import DurableStore
 from controlplane.etcd.grpc_maintenance import Cluster, Maintenance
 from controlplane.etcd.grpc_watch import Watch
 from controlplane.etcd.mvcc import Store
@@ -36,13 +39,12 @@ OPTIONS = [
 
 
 class EtcdServer:
-    """Serves `store`, and drives `loop`, on which its leases run out, unless somebody else does."""
+    """Serves `store`, and drives `loop`, on which its leases run out."""
 
-    def __init__(self, store: Store, loop: Loop, *, drive: bool = True) -> None:
+    def __init__(self, store: Store, loop: Loop) -> None:
         self.store = store
         self.loop = loop
         self.address = ""
-        self._drive = drive
         self._server: Any = None
         self._tasks: list[asyncio.Task[None]] = []
         self._waiting: list[tuple[Callable[[], Any], asyncio.Future[Any]]] = []
@@ -61,8 +63,7 @@ class EtcdServer:
             raise OSError(f"cannot listen on {address}: {error}") from None
         self.address = f"{address.rpartition(':')[0]}:{port}"
         await self._server.start()
-        if self._drive:
-            self._tasks.append(asyncio.create_task(self._tick()))
+        self._tasks.append(asyncio.create_task(self._tick()))
         return port
 
     async def stop(self) -> None:
@@ -110,6 +111,23 @@ class EtcdServer:
                 future.set_exception(result)
             else:
                 future.set_result(result)
+
+
+def serve(address: str = "127.0.0.1:2379", folder: Path | None = None, *, fsync: bool = True) -> None:
+    """Run an etcd of ours until SIGINT or SIGTERM, with its data in a folder, or in memory; says where it listens."""
+
+    async def main() -> None:
+        loop, stop = WallLoop(), asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        store = DurableStore(folder, loop, fsync=fsync) if folder is not None else Store(loop)
+        server = EtcdServer(store, loop)
+        await server.start(address)
+        print(f"ready {server.address}", flush=True)
+        await stop.wait()
+        await server.stop()
+
+    asyncio.run(main())
 
 
 @contextlib.asynccontextmanager
