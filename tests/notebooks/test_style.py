@@ -15,6 +15,12 @@ COURSE = [
     *("00-map", "01-etcd", "02-apiserver", "03-controllers", "04-scheduler"),
     *("05-nodes", "06-services", "07-ingress", "08-two-node-cluster", "09-live-cluster"),
 ]
+LABS = [
+    *("lab-01-etcd", "lab-02-apiserver", "lab-03-controllers", "lab-04-scheduler", "lab-05-nodes"),
+    *("lab-06-services", "lab-07-ingress", "lab-08-capstone", "lab-09-live"),
+]
+TO_COME = {NOTEBOOKS / f"{name}.ipynb" for name in COURSE}  # a link to one that is not written yet is no error
+TO_COME |= {NOTEBOOKS.parent / "labs" / name / f"{name}.ipynb" for name in LABS}
 FIRST_FORMS = {"00-map", "08-two-node-cluster"}  # short, until they are written in full; the last test says when
 BOUNDS = {
     "code_cells": (20, 30),
@@ -121,8 +127,8 @@ def test_links_lead_somewhere(path: Path) -> None:
             assert parts.scheme == "https" and re.fullmatch(r"([a-z0-9-]+\.)+[a-z]{2,}", parts.netloc), link
             continue
         target = (path.parent / parts.path).resolve() if parts.path else path
-        if target.stem in COURSE and target.parent == NOTEBOOKS and not target.exists():
-            continue  # not written yet
+        if target in TO_COME and not target.exists():
+            continue
         assert target.exists(), f"{link}: there is no {target}"
         assert target.is_relative_to(NOTEBOOKS.parent), f"{link} leaves the project"
         if parts.fragment:
