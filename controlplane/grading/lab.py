@@ -10,6 +10,7 @@ The first cell of a lab is
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,14 @@ def scoreboard(problem: Problem, outcomes: list[Outcome]) -> str:
 def open_lab(name: str) -> None:
     """Give the notebook `%check` and `%hint` for this lab."""
     lab, shell = Lab(name), get_ipython()
-    if shell is not None:
-        shell.register_magic_function(lambda line: print(lab.check(line.strip(), shell.user_ns)), "line", "check")
-        shell.register_magic_function(lambda line: print(lab.hint(line.strip())), "line", "hint")
+    if shell is None:
+        return
+
+    def say(what: Callable[[], str]) -> None:
+        try:
+            print(what())
+        except KeyError as error:
+            print(error.args[0])
+
+    shell.register_magic_function(lambda line: say(lambda: lab.check(line.strip(), shell.user_ns)), "line", "check")
+    shell.register_magic_function(lambda line: say(lambda: lab.hint(line.strip())), "line", "hint")

@@ -1,6 +1,7 @@
 """labs/ is what nbgrader makes of solutions/, and gives nothing away."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import nbformat
@@ -59,3 +60,14 @@ def test_a_source_is_committed_clean(lab: str) -> None:
     for problem in read(notebook_of(lab)).problems:
         assert SOLUTION.search(problem.solution), problem.name
         assert any(HIDDEN.search(cell.source) for cell in problem.graded), problem.name
+
+
+@pytest.mark.parametrize("lab", labs())
+def test_each_problem_has_three_hints_without_its_solution(lab: str) -> None:
+    hints = tomllib.loads((SOLUTIONS / lab / "hints.toml").read_text())
+    problems = {problem.name: problem for problem in read(notebook_of(lab)).problems}
+    assert hints.keys() == problems.keys()
+    for name, texts in hints.items():
+        assert len(texts) == 3
+        code = {line.strip() for part in SOLUTION.findall(problems[name].solution) for line in part.split("\n")}
+        assert not [line for line in code if len(line) > 20 and any(line in text for text in texts)]
