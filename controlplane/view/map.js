@@ -133,7 +133,8 @@ export function scene(state) {
 }
 
 export function yaml(value, indent = "") {
-  const scalar = (v) => (typeof v === "string" && (v === "" || /^[\s\d-]|[:#\n"'{}[\]&*!|>%@`]|^(true|false|null|yes|no)$|\s$/.test(v)) ? JSON.stringify(v) : String(v));
+  const odd = /^[\s\-?:,[\]{}#&*!|>'"%@`]|: |:$| #|\s$|[\n\t]|^[-+.\d][\d.eE+_:-]*$|^\d{4}-\d\d|^0[xo]|^(true|false|null|yes|no|on|off|y|n|~)$/i; // would be read otherwise
+  const scalar = (v) => (typeof v === "string" && (v === "" || odd.test(v)) ? JSON.stringify(v) : String(v));
   if (Array.isArray(value))
     return value.map((v) => (v && typeof v === "object" && Object.keys(v).length ? `${indent}- ${yaml(v, indent + "  ").trimStart()}` : `${indent}- ${typeof v === "object" ? JSON.stringify(v) : scalar(v)}\n`)).join("");
   return Object.entries(value).map(([name, v]) => {
