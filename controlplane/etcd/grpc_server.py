@@ -9,11 +9,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import grpc
 from aetcd.rpc import rpc_pb2, rpc_pb2_grpc
@@ -26,7 +25,6 @@ from controlplane.etcd.grpc_maintenance import Cluster, Maintenance
 from controlplane.etcd.grpc_watch import Watch
 from controlplane.etcd.mvcc import Store
 
-T = TypeVar("T")
 TICK = 0.05  # seconds between looks at the loop's timers, which end leases
 CLUSTER_ID, MEMBER_ID = 0xCDF818194E3A8C32, 0x8E9E05C52164694D  # as a single etcd with its default name has them
 OPTIONS = [
@@ -46,6 +44,7 @@ class EtcdServer:
         self.loop = loop
         self.address = ""
         self._server: Any = None
+        self._durable = isinstance(store, DurableStore)
         self._tasks: list[asyncio.Task[None]] = []
         self._waiting: list[tuple[Callable[[], Any], asyncio.Future[Any]]] = []
 
@@ -84,13 +83,21 @@ class EtcdServer:
             raft_term=2,
         )
 
-    def run(self, work: Callable[[], T]) -> Awaitable[T]:
-        """Run `work` on the store.  All that comes in one turn of asyncio's loop shares one fsync, if any."""
-        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        if not self._waiting:
-            asyncio.get_running_loop().call_soon(self._run_all)
-        self._waiting.append((work, future))
-        return future
+    async def answer(self, context: Any, work: Callable[[], Any]) -> Any:
+        """What `work` makes of the store, once it is on disk; or the error, with the code that etcd gives it.
+
+        All that comes in one turn of asyncio's loop shares one fsync.
+        """
+        try:
+            if not self._durable:
+                return work()
+            future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            if not self._waiting:
+                asyncio.get_running_loop().call_soon(self._run_all)
+            self._waiting.append((work, future))
+            return await future
+        except EtcdError as error:
+            await context.abort(grpc.StatusCode[wire.CODES.get(type(error), "INVALID_ARGUMENT")], str(error))
 
     def _run_all(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -130,67 +137,49 @@ def serve(address: str = "127.0.0.1:2379", folder: Path | None = None, *, fsync:
     asyncio.run(main())
 
 
-@contextlib.asynccontextmanager
-async def errors(context: Any) -> AsyncIterator[None]:
-    """Answer etcd's errors with the codes that etcd gives them."""
-    try:
-        yield
-    except EtcdError as error:
-        await context.abort(grpc.StatusCode[wire.CODES.get(type(error), "INVALID_ARGUMENT")], str(error))
-
-
 class KV(rpc_pb2_grpc.KVServicer):  # type: ignore[misc]
     def __init__(self, server: EtcdServer) -> None:
         self.server = server
         self.store = server.store
 
     async def Range(self, request: Any, context: Any) -> Any:
-        async with errors(context):
-            op = wire.range_in(request)
-            return await self.server.run(lambda: wire.range_answer(self.server.header(), self.store.query(op)))
+        return await self.server.answer(
+            context, lambda: wire.range_answer(self.server.header(), self.store.query(wire.range_in(request)))
+        )
 
     async def Put(self, request: Any, context: Any) -> Any:
-        async with errors(context):
-            op = wire.put_in(request)
+        def put() -> Any:
+            prev = self.store.txn((), (wire.put_in(request),)).responses[0]
+            answer = rpc_pb2.PutResponse(header=self.server.header())
+            if request.prev_kv and prev is not None:
+                answer.prev_kv.CopyFrom(wire.kv_out(prev))  # type: ignore[arg-type]
+            return answer
 
-            def put() -> Any:
-                prev = self.store.txn((), (op,)).responses[0]
-                answer = rpc_pb2.PutResponse(header=self.server.header())
-                if request.prev_kv and prev is not None:
-                    answer.prev_kv.CopyFrom(wire.kv_out(prev))  # type: ignore[arg-type]
-                return answer
-
-            return await self.server.run(put)
+        return await self.server.answer(context, put)
 
     async def DeleteRange(self, request: Any, context: Any) -> Any:
-        async with errors(context):
+        def delete() -> Any:
             op = wire.delete_in(request)
+            gone = self.store.delete_range(op.key, op.end)
+            prev = [wire.kv_out(kv) for kv in gone] if request.prev_kv else []
+            return rpc_pb2.DeleteRangeResponse(header=self.server.header(), deleted=len(gone), prev_kvs=prev)
 
-            def delete() -> Any:
-                gone = self.store.delete_range(op.key, op.end)
-                prev = [wire.kv_out(kv) for kv in gone] if request.prev_kv else []
-                return rpc_pb2.DeleteRangeResponse(header=self.server.header(), deleted=len(gone), prev_kvs=prev)
-
-            return await self.server.run(delete)
+        return await self.server.answer(context, delete)
 
     async def Txn(self, request: Any, context: Any) -> Any:
-        async with errors(context):
-            txn = wire.txn_in(request)
+        def txn() -> Any:
+            asked = wire.txn_in(request)
+            result = self.store.txn(asked.compare, asked.success, asked.failure)
+            return wire.txn_answer(self.server.header(), request, result)
 
-            def run() -> Any:
-                result = self.store.txn(txn.compare, txn.success, txn.failure)
-                return wire.txn_answer(self.server.header(), request, result)
-
-            return await self.server.run(run)
+        return await self.server.answer(context, txn)
 
     async def Compact(self, request: Any, context: Any) -> Any:
-        async with errors(context):
+        def compact() -> Any:
+            self.store.compact(request.revision)
+            return rpc_pb2.CompactionResponse(header=self.server.header())
 
-            def compact() -> Any:
-                self.store.compact(request.revision)
-                return rpc_pb2.CompactionResponse(header=self.server.header())
-
-            return await self.server.run(compact)
+        return await self.server.answer(context, compact)
 
 
 class Lease(rpc_pb2_grpc.LeaseServicer):  # type: ignore[misc]
@@ -199,23 +188,19 @@ class Lease(rpc_pb2_grpc.LeaseServicer):  # type: ignore[misc]
         self.store = server.store
 
     async def LeaseGrant(self, request: Any, context: Any) -> Any:
-        async with errors(context):
+        def grant() -> Any:
+            id = self.store.grant(request.TTL, request.ID)
+            granted = self.store.leases.find(id).ttl
+            return rpc_pb2.LeaseGrantResponse(header=self.server.header(), ID=id, TTL=granted)
 
-            def grant() -> Any:
-                id = self.store.grant(request.TTL, request.ID)
-                granted = self.store.leases.find(id).ttl
-                return rpc_pb2.LeaseGrantResponse(header=self.server.header(), ID=id, TTL=granted)
-
-            return await self.server.run(grant)
+        return await self.server.answer(context, grant)
 
     async def LeaseRevoke(self, request: Any, context: Any) -> Any:
-        async with errors(context):
+        def revoke() -> Any:
+            self.store.revoke(request.ID)
+            return rpc_pb2.LeaseRevokeResponse(header=self.server.header())
 
-            def revoke() -> Any:
-                self.store.revoke(request.ID)
-                return rpc_pb2.LeaseRevokeResponse(header=self.server.header())
-
-            return await self.server.run(revoke)
+        return await self.server.answer(context, revoke)
 
     async def LeaseKeepAlive(self, requests: Any, context: Any) -> AsyncIterator[Any]:
         async for request in requests:
