@@ -65,7 +65,7 @@ def scene(client: Client, parts: Iterable[str] = ("scheduler", "controller manag
     """Ask the API server for all that the picture shows; which `parts` run besides, it does not know."""
     nodes, revision = client.list_shared("nodes")
     shown = {
-        n["metadata"]["name"]: NodeShown(n["metadata"]["name"], _node_state(n), bool(n["spec"].get("unschedulable")))
+        n["metadata"]["name"]: NodeShown(n["metadata"]["name"], node_state(n), bool(n["spec"].get("unschedulable")))
         for n in nodes
     }
     brain = " · ".join(["control plane: API server", *parts, f"etcd (revision {revision})"])
@@ -73,18 +73,20 @@ def scene(client: Client, parts: Iterable[str] = ("scheduler", "controller manag
     for pod in client.list_shared("pods")[0]:
         where = shown.get(pod["spec"].get("nodeName", ""))
         lost = where is not None and where.state == "Unknown"
-        (pending if where is None else where.pods).append(_pod(pod, lost))
+        (pending if where is None else where.pods).append(pod_shown(pod, lost))
     return Scene(list(shown.values()), pending, _services(client), _ingresses(client), brain)
 
 
-def _node_state(node: Obj) -> str:
+def node_state(node: Obj) -> str:
+    """ "Ready", "NotReady" or "Unknown", as its condition says."""
     for condition in (node.get("status") or {}).get("conditions") or []:
         if condition["type"] == "Ready":
             return {"True": "Ready", "False": "NotReady"}.get(condition["status"], "Unknown")
     return "NotReady"
 
 
-def _pod(pod: Obj, lost: bool) -> PodShown:
+def pod_shown(pod: Obj, lost: bool) -> PodShown:
+    """A Pod as the picture shows it; `lost`: its node is not heard of."""
     status = pod.get("status") or {}
     containers = status.get("containerStatuses") or []
     image = ", ".join(c["image"] for c in pod["spec"].get("containers") or [])

@@ -4,6 +4,7 @@
 const MARKS = { ready: "●", waiting: "○", failed: "✗", lost: "?", going: "◌" };
 const MEANING = { ready: "ready", waiting: "not ready", failed: "failed", lost: "on a lost node", going: "terminating" };
 const FOLD = 20; // nodes; more of them are shown in groups of so many
+const QUEUE = 20; // Pods without a node that are listed
 const SPEEDS = [0.5, 1, 2, 5, 20, 100]; // steps a second
 const NOISE = new Set(["events", "leases"]);
 const SERVER = "API server";
@@ -21,7 +22,7 @@ const STYLE = `
 .cpm-body{display:flex;gap:10px;flex-wrap:wrap}
 .cpm-map{position:relative;flex:3 1 560px;min-width:0}
 .cpm-side{flex:2 1 300px;min-width:0;max-height:640px;overflow:auto;border-left:1px solid #d0d7de;padding-left:10px}
-.cpm-row{display:flex;flex-wrap:wrap;justify-content:center;align-items:flex-start;gap:14px;margin:0 26px 30px;position:relative}
+.cpm-row{display:flex;flex-wrap:wrap;justify-content:center;align-items:flex-start;gap:14px;margin:0 26px 36px;position:relative}
 .cpm-box{background:#fff;border:1px solid #6e7781;border-radius:6px;padding:5px 9px;position:relative;z-index:1;min-width:110px}
 .cpm-box.brain{background:#eef7ff}
 .cpm-box.lit{border:2px solid #0969da;padding:4px 8px;box-shadow:0 0 0 3px #b6e3ff}
@@ -281,10 +282,10 @@ class View {
     if (shown.nodes.length <= FOLD) for (const node of shown.nodes) boxes.set(`node ${node.name}`, ["nodes", node.status === "Ready" ? "cpm-node" : "cpm-node down", this.nodeParts(node)]);
     else for (let i = 0; i < shown.nodes.length; i += FOLD) boxes.set(`group ${i}`, ["nodes", "cpm-node", this.groupParts(shown.nodes.slice(i, i + FOLD), i)]);
     this.home = new Map(shown.nodes.map((n, i) => [n.name, shown.nodes.length <= FOLD ? `node ${n.name}` : `group ${i - (i % FOLD)}`]));
-    if (shown.pending.length) boxes.set("pending", ["nodes", "down", [{ title: "not on a node" }, ...shown.pending.slice(0, 40).map((p) => this.podPart(p)), ...(shown.pending.length > 40 ? [`and ${shown.pending.length - 40} more`] : [])]]);
     boxes.set("server", ["server", "brain", [{ title: "API server" }, "the only door to the state"]]);
     boxes.set("you", ["brain", "brain", [{ title: "you" }]]);
-    boxes.set("scheduler", ["brain", "brain", [{ title: "scheduler" }]]);
+    const queue = shown.pending.slice(0, QUEUE).map((p) => this.podPart(p)), rest = shown.pending.length - queue.length;
+    boxes.set("scheduler", ["brain", "brain", [{ title: "scheduler" }, ...(queue.length ? ["not on a node:", ...queue] : []), ...(rest ? [`and ${rest} more`] : [])]]);
     boxes.set("controllers", ["brain", "brain", [{ title: "controller manager" }, ...shown.workloads.map(chip)]]);
     boxes.set("etcd", ["brain", "brain", [{ title: "etcd" }, `revision ${this.revision()}`]]);
     for (const [id, [element]] of this.boxes) if (!boxes.has(id)) { element.remove(); this.boxes.delete(id); }
@@ -340,8 +341,8 @@ class View {
     const rect = (id) => { const r = this.boxes.get(id)?.[0].getBoundingClientRect(); return r && { x: r.left - area.left, y: r.top - area.top, w: r.width, h: r.height }; };
     const step = this.steps[this.at - 1];
     const writer = step && this.placeOf(step.by), heard = new Set(step ? step.heard.map((who) => this.placeOf(who)) : []);
-    const down = (a, b) => { const p = rect(a), q = rect(b); return p && q && `M${p.x + p.w / 2},${p.y + p.h}L${q.x + q.w / 2},${q.y}`; };
-    const around = (a, side) => { const p = rect(a), q = rect("server"); if (!p || !q) return null; const x = side ? area.width - 6 - 9 * side : 8; return `M${p.x + p.w},${p.y + p.h / 2}H${x}V${q.y + q.h / 2}H${q.x + q.w}`; };
+    const down = (a, b) => { const p = rect(a), q = rect(b); return p && q && `M${p.x + p.w / 2},${p.y + p.h + 4}L${q.x + q.w / 2},${q.y - 4}`; };
+    const around = (a, side) => { const p = rect(a), q = rect("server"); if (!p || !q) return null; const x = side ? area.width - 6 - 9 * side : 8; return `M${p.x + p.w + 4},${p.y + p.h / 2}H${x}V${q.y + q.h / 2}H${q.x + q.w + 4}`; };
     // [box, path, where the API server is on it]
     const links = [["ingress", around("ingress", 1), "end"], ["service", around("service", 2), "end"]];
     for (const id of this.boxes.keys()) {
@@ -356,7 +357,7 @@ class View {
       if (id === writer) paths.push([d, "write", server]);
       if (id === "etcd" && step && !step.refused) paths.push([d, "write", other[server]]);
     }
-    this.svg.innerHTML = ["write", "watch"].map((name) => `<marker id="${this.id}-${name}" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="12" markerHeight="12" markerUnits="userSpaceOnUse" orient="auto-start-reverse"><path d="M0,0L8,4L0,8z" class="head ${name}"/></marker>`).join("") + paths.filter(([d]) => d).map(([d, name, head]) => `<path d="${d}" class="${name}"${head ? ` marker-${head}="url(#${this.id}-${name})"` : ""}/>`).join("");
+    this.svg.innerHTML = ["write", "watch"].map((name) => `<marker id="${this.id}-${name}" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="12" markerHeight="12" markerUnits="userSpaceOnUse" orient="auto-start-reverse"><path d="M0,0L8,4L0,8z" class="head ${name}"/></marker>`).join("") + paths.filter(([d]) => d).map(([d, name, head]) => `<path d="${d}" class="${name}"${head ? ` marker-${head}="url(#${this.id}-${name})"` : ""}/>`).join("");
   }
 
   // The side -----------------------------------------------------------------------------------------------------

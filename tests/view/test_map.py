@@ -133,10 +133,10 @@ def test_it_shows_the_cluster_as_it_is(player: Page, cluster: Cluster) -> None:
 def test_scrubbing_redraws_everything_as_it_was(player: Page, cluster: Cluster) -> None:
     bound = next(i for i, w in enumerate(cluster.history.writes, 1) if w.subresource == "binding")
     player.get_by_role("slider", name="Step").fill(str(bound - 1))
-    expect(player.locator("[data-box=pending] button")).to_have_count(4)
+    expect(player.locator("[data-box=scheduler] button")).to_have_count(4)
     expect(player.locator("[data-box='node node-a']")).to_contain_text("no Pods")
     player.get_by_role("button", name="One step on").click()
-    expect(player.locator("[data-box=pending] button")).to_have_count(3)
+    expect(player.locator("[data-box=scheduler] button")).to_have_count(3)
     expect(player.get_by_role("status")).to_contain_text("scheduler: create pods/binding")
     expect(player.locator("[data-box=scheduler]")).to_have_class("cpm-box brain lit")
     assert player.locator("path.write:not(.head)").count() == 2, "one into the API server, one into etcd"
