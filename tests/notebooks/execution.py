@@ -27,16 +27,20 @@ def notebooks() -> list[Path]:
 
 
 def executed(path: Path) -> nbformat.NotebookNode:
-    """The notebook with the outputs that a fresh kernel gives.
+    """The notebook of a file with the outputs that a fresh kernel gives."""
+    return run(nbformat.read(path, as_version=4), path.parent)
+
+
+def run(notebook: nbformat.NotebookNode, folder: Path) -> nbformat.NotebookNode:
+    """The same notebook after a fresh kernel, started in `folder`, has executed it.
 
     Raises CellExecutionError for an error in a cell that does not have the tag raises-exception.
     """
-    notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook,
         timeout=SECONDS_PER_CELL,
         kernel_name="python3",
-        resources={"metadata": {"path": str(path.parent)}},
+        resources={"metadata": {"path": str(folder)}},
         record_timing=False,
         store_widget_state=False,
     )

@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from tests.notebooks.execution import executed, notebooks
+from tests.notebooks.execution import notebooks, run
 from tests.notebooks.figures import CATCH_UP
 
 
@@ -25,13 +25,8 @@ JOINED = [path for path in notebooks() if len(sections(nbformat.read(path, as_ve
 
 
 @pytest.mark.parametrize("path", JOINED, ids=lambda path: path.stem)
-def test_every_section_can_be_joined(path: Path, tmp_path: Path) -> None:
+def test_every_section_can_be_joined(path: Path) -> None:
     cells = []
     for section in sections(nbformat.read(path, as_version=4))[1:]:
         cells += [new_code_cell("%reset -f"), *section]
-    alone = path.with_name(f".{path.stem}-sections.ipynb")  # beside the others, for what it reads
-    nbformat.write(new_notebook(cells=cells), alone)
-    try:
-        executed(alone)
-    finally:
-        alone.unlink()
+    run(new_notebook(cells=cells), path.parent)
