@@ -42,7 +42,7 @@ from controlplane.etcd.watch import Watcher, Watchers
 class Store:
     """An in-memory etcd: `revision` starts at 1, as an empty etcd's does.  With a loop, leases run out on its clock.
 
-    *Note*: the log on disk (`durable`) and the members that agree on it (`raft`) live in modules of their own.
+    `durable` keeps it on disk, `replicated` on several members.
     """
 
     def __init__(self, loop: Loop | None = None) -> None:

@@ -89,7 +89,7 @@ def _check_written(ops: Sequence[Op]) -> tuple[set[bytes], list[Interval]]:
 
 
 def _inside(key: bytes, intervals: list[Interval]) -> bool:
-    """*Note*: as in etcd, a deletion "from key on" counts as empty here: its end is below its start."""
+    """As in etcd, a deletion "from key on" counts as empty here: its end is below its start."""
     return any(key == start if end is None else start <= key < end for start, end in intervals)
 
 

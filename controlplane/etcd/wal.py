@@ -7,7 +7,7 @@ A checksum covers its record and all before it in the file, so that a changed, m
 counts once `fsync` has returned.  What a crash leaves half written is always the end of the last line: it is cut off
 when the file is opened.  Anything else that is wrong is damage, and refused.  (etcd: server/storage/wal)
 
-*Note*: our own log and no embedded database: SQLite would need a second format for learners to read, and the store
+Why a log of our own and no embedded database: SQLite would need a second format for learners to read, and the store
 needs of it only what these lines do: append, and read once from the start.
 """
 
