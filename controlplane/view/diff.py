@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 Obj = dict[str, Any]
 
-UNSEEN = {"managedFields", "resourceVersion"}  # bookkeeping of the API server
+UNSEEN = {  # bookkeeping of the API server, and times that only say when the next line happened
+    "managedFields", "resourceVersion", "lastHeartbeatTime", "lastTransitionTime", "lastUpdateTime", "lastProbeTime",
+}  # fmt: skip
 LONG = 60  # characters of a value
 NAMES = ("name", "type", "uid", "ip", "key")  # what tells the items of a list apart
 MISSING = object()

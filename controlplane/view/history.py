@@ -3,6 +3,8 @@
     history = History(cluster)             # follows the store from here on: later compactions take nothing from it
     history.at(120)                        # all objects at revision 120
     history.find("deployment/web")         # the writes to one object, in order
+    history.diff(100, 120)                 # what differs between two revisions
+    history.why("pod/web-1")               # what led to it, back to somebody's wish
 
 A `Write` joins what the store says (the object before and after) with what the API server's log says (when, who, how).
 """
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from controlplane.apiserver.server import ApiServer
     from controlplane.clock import Loop
     from controlplane.etcd.api import Event
+    from controlplane.view.causes import Why
+    from controlplane.view.diff import Diff
 
 Obj = dict[str, Any]
 
@@ -209,6 +213,18 @@ class History:
         if not found:
             raise LookupError(f"nothing was written to {what} between revisions {self.first} and {self.last}")
         return found
+
+    def diff(self, old: int, new: int = 0) -> Diff:
+        """What differs between two revisions (0: now), object by object."""
+        from controlplane.view.diff import diff
+
+        return diff(self, old, new)
+
+    def why(self, what: str, namespace: str = "default") -> Why:
+        """Why the object "pod/web-1" is as it is: its last change, and what led to it."""
+        from controlplane.view.causes import why
+
+        return why(self, what, namespace)
 
 
 def _revision(write: Write) -> int:
