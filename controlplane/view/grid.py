@@ -25,7 +25,7 @@ def grid(rows: Rows, title: str) -> str:
 
 
 def text(rows: Rows, title: str) -> str:
-    table = _table(rows)
+    table = [[cell.replace("\n", " / ") for cell in row] for row in _table(rows)]
     widths = [max(len(row[i]) for row in table) for i in range(len(table[0]))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table)
     return "\n".join([title, *lines])
@@ -55,4 +55,4 @@ def _table(rows: Rows) -> list[list[str]]:
 
 def _cell(text: str, colours: Mapping[str, str]) -> str:
     background = RED if text.startswith(REFUSED) else colours.get(text, "#fff")
-    return f'<td style="{CELL};background:{background}">{escape(text)}</td>'
+    return f'<td style="{CELL};background:{background}">{escape(text).replace(chr(10), "<br>")}</td>'

@@ -30,6 +30,7 @@ class Shell:
         self.said: dict[str, str] = {}
         self.environment = {**os.environ, "PATH": self.path, "PYTHONUNBUFFERED": "1", "ETCDCTL_API": "3"}
         self.servers: list[subprocess.Popen[str]] = []
+        self.keep: object = None  # what must not go before the servers do
         atexit.register(self.stop)
 
     def start(self, command: str, until: str) -> None:
@@ -51,19 +52,24 @@ class Shell:
 
     def __call__(self, command: str) -> None:
         """Print the command and what it says."""
-        print(f"$ {command}")
-        if self.here:
-            done = subprocess.run(
-                self._words(command),
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                env=self.environment,
-                timeout=60,
-            )
-            self.said[command] = done.stdout.rstrip("\n")
-            self._record()
-        print(self.said.get(command) or self.recorded.get(command, "(not recorded)"))
+        print(f"$ {command}\n{self.run(command)}")
+
+    def run(self, command: str) -> str:
+        """What a command says, without the lines that a program logs in JSON."""
+        if not self.here:
+            return self.recorded.get(command, "(not recorded)")
+        done = subprocess.run(
+            self._words(command),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=self.environment,
+            timeout=60,
+        )
+        said = "\n".join(line for line in done.stdout.splitlines() if not line.startswith('{"level"')).rstrip()
+        self.said[command] = said
+        self._record()
+        return said
 
     def _words(self, command: str) -> list[str]:
         program, *arguments = shlex.split(command)
