@@ -12,7 +12,7 @@ from controlplane.cluster import Cluster
 from controlplane.conditions import available
 from controlplane.etcd.api import ALL_KEYS
 from controlplane.etcd.grpc_store import GrpcStore
-from tests.etcd.real import etcdctl
+from tests.etcd.real import etcdctl, real_etcd
 
 WEB = {
     "apiVersion": "apps/v1",
@@ -83,12 +83,14 @@ def test_members_change_nothing(members: int) -> None:
     assert together.event_log() == alone.event_log()
 
 
-def test_a_real_etcd_changes_nothing(empty_etcd: str) -> None:
-    alone, on_etcd = Cluster(seed=4), Cluster(seed=4, store=empty_etcd)
-    try:
-        assert story(on_etcd) == story(alone)
-    finally:
-        on_etcd.stop()
+def test_a_real_etcd_changes_nothing(tmp_path: Path) -> None:
+    with real_etcd(tmp_path) as address:  # a new one: on what was used before, the server draws other names
+        alone, on_etcd = Cluster(seed=4), Cluster(seed=4, store=f"etcd://{address}")
+        try:
+            assert story(on_etcd) == story(alone)
+            assert on_etcd.event_log() == alone.event_log()
+        finally:
+            on_etcd.stop()
 
 
 def test_another_cluster_goes_on_with_what_is_in_etcd(empty_etcd: str) -> None:
@@ -155,7 +157,7 @@ def test_leadership_moves_while_the_cluster_works(fault: str) -> None:
     assert not [event for event in cluster.log if event.code >= 500]
 
 
-def test_bad_addresses(tmp_path: Path) -> None:
+def test_bad_addresses() -> None:
     with pytest.raises(ValueError, match="write it as etcd://"):
         Cluster(store="http://127.0.0.1:2379")
     with pytest.raises(ValueError, match="leave out one of the two"):
