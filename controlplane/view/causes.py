@@ -59,6 +59,7 @@ class Causes:
         rows = [own[write.uid]]
         if write.kind != "Pod" or (write.user not in AGENTS and not write.user.startswith("system:node:")):
             rows += [owned[write.uid], *(own[uid] for uid in seen(obj))]
+            rows += [[w for w in own[uid] if w.subresource != "status"] for uid in owners(obj)]
             rows.append(nodes[str(_spec(write.before or {}).get("nodeName", ""))])
         if write.verb == "create" and not write.subresource:
             rows += [[w for w in owned[uid] if goes(w)] for uid in owners(obj)]
@@ -85,8 +86,7 @@ def owners(obj: Obj) -> list[str]:
 
 
 def seen(obj: Obj) -> Iterator[str]:
-    """The uids of the objects that an object is made from: its owners, and a slice's Pods."""
-    yield from owners(obj)
+    """The uids of the Pods that an EndpointSlice is made from."""
     for endpoint in obj.get("endpoints") or []:
         uid = (endpoint.get("targetRef") or {}).get("uid")
         if uid:

@@ -10,6 +10,7 @@ const NOISE = new Set(["events", "leases"]);
 const SERVER = "API server";
 const PLACES = { you: "you", controllers: "controllers", scheduler: "scheduler", "Ingress controller": "ingress", "kube-proxy": "service", "load balancer": "service", DNS: "service" };
 
+// The class stands three times where the style of JupyterLab would win otherwise.
 const STYLE = `
 .cpm{font:13px/1.45 system-ui,sans-serif;color:#1f2328;background:#fff;border:1px solid #8c959f;border-radius:6px;padding:8px;max-width:1180px;position:relative;text-align:left}
 .cpm *{box-sizing:border-box}
@@ -18,7 +19,7 @@ const STYLE = `
 .cpm-bar button,.cpm-bar select{background:#f6f8fa;border:1px solid #8c959f;border-radius:6px;padding:3px 9px;cursor:pointer}
 .cpm-bar input[type=range]{flex:1 1 160px;min-width:120px;accent-color:#0969da}
 .cpm :focus-visible{outline:3px solid #0969da;outline-offset:1px}
-.cpm-say{min-height:2.9em;margin:0 0 4px;padding:4px 8px;background:#ddf4ff;border-radius:6px}
+.cpm.cpm.cpm .cpm-say{min-height:2.9em;margin:0 0 4px;padding:4px 8px;background:#ddf4ff;border-radius:6px}
 .cpm-body{display:flex;gap:10px;flex-wrap:wrap}
 .cpm-map{position:relative;flex:3 1 560px;min-width:0}
 .cpm-side{flex:2 1 300px;min-width:0;max-height:640px;overflow:auto;border-left:1px solid #d0d7de;padding-left:10px}
@@ -40,9 +41,11 @@ const STYLE = `
 .cpm path.write{stroke:#0969da;stroke-width:3.5}
 .cpm path.watch{stroke:#bf3989;stroke-width:2.5;stroke-dasharray:7 4}
 .cpm path.head{stroke:none}.cpm path.head.write{fill:#0969da}.cpm path.head.watch{fill:#bf3989}
-.cpm pre{font:12px/1.4 ui-monospace,monospace;background:#f6f8fa;padding:6px;margin:4px 0;white-space:pre-wrap;overflow-wrap:anywhere;color:#1f2328}
-.cpm h4{font-size:13px;margin:8px 0 2px;color:#1f2328}
-.cpm ol,.cpm ul{margin:0;padding-left:0;list-style:none}
+.cpm.cpm.cpm pre{font:12px/1.4 ui-monospace,monospace;background:#f6f8fa;padding:6px;margin:4px 0;white-space:pre-wrap;overflow-wrap:anywhere;color:#1f2328}
+.cpm.cpm.cpm h4{font-size:13px;font-weight:600;margin:8px 0 2px;color:#1f2328}
+.cpm.cpm.cpm p{margin:4px 0}
+.cpm.cpm.cpm ol,.cpm.cpm.cpm ul{margin:0;padding-left:0;list-style:none}
+.cpm li{margin:0}
 .cpm li[aria-current]{background:#ddf4ff}
 .cpm .cpm-key{color:#57606a;font-size:12px}`;
 
