@@ -41,6 +41,19 @@ def check(txn: Txn) -> None:
         raise RequestTooLarge
 
 
+def as_swap(compare: Sequence[Compare], success: Sequence[Op], failure: Sequence[Op]) -> Put | None:
+    """The put of a transaction that is a plain compare-and-swap of one key, or reads it on failure; else None."""
+    if len(compare) != 1 or len(success) != 1 or len(failure) > 1:
+        return None
+    condition, put = compare[0], success[0]
+    if put.__class__ is not Put or not isinstance(put, Put):
+        return None
+    plain = not (put.lease or put.ignore_value or put.ignore_lease) and len(put.value) < MAX_REQUEST_BYTES // 2
+    same = condition.key == put.key and condition.target == "mod" and condition.op == "=" and condition.end is None
+    reads = not failure or (isinstance(failure[0], Range) and failure[0] == Range(put.key))
+    return put if plain and same and reads and put.key and len(put.key) < MAX_REQUEST_BYTES // 8 else None
+
+
 def check_put(op: Put) -> None:
     if not op.key:
         raise EmptyKey
