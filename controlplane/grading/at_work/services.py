@@ -164,14 +164,14 @@ def kubelet_running(make: MakeEnding) -> Callable[[Loop, Client, Machine], Part]
 def rolled_out(cluster: Cluster, rate: float = 50, image: str = "app:v2") -> Tally:
     """Start the shop of the map, send it requests from node-a, and roll out an image; what became of the requests."""
     cluster.apply(demo.APP)
-    cluster.run_until(available("deployment/web"))
+    cluster.run_until(available("deployment/web"), timeout="40s")
     cluster.run_for("3s")
     load = Load(cluster.loop, cluster.network, "http://web/", rate=rate, source="node-a")
     load.start()
     cluster.run_for("2s")
     patch = {"spec": {"template": {"spec": {"containers": [{"name": "app", "image": image}]}}}}
     cluster.client.patch("deployments", "web", patch, type="strategic")
-    cluster.run_until(available("deployment/web"))
+    cluster.run_until(available("deployment/web"), timeout="40s")
     cluster.run_for("12s")
     load.stop()
     cluster.run_for("6s")
