@@ -7,6 +7,7 @@ above all, sees the same order of things as on `mvcc.Store`.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 import time
@@ -40,7 +41,13 @@ from controlplane.etcd.watch import Watcher, Watchers
 TIMEOUT = 10.0  # seconds for one call
 PAST_TIMEOUT = 5.0  # seconds for reading old changes
 RECONNECT = 0.2  # seconds between attempts to watch again
-OPTIONS = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+OPTIONS = [
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    ("grpc.use_local_subchannel_pool", 1),
+]
 
 
 class GrpcStore:
@@ -96,7 +103,7 @@ class GrpcStore:
     @property
     def revision(self) -> int:
         """The newest revision that this client has seen."""
-        self._hand_out()
+        self._hand_out_news()
         return self._seen
 
     def range(
@@ -250,11 +257,16 @@ class GrpcStore:
                         self._arrived.put((number, events))
                         revision = number + 1
                     if answer.events and isinstance(self.loop, WallLoop):
-                        self.loop.post(self._hand_out)
+                        self.loop.post(self._hand_out_news)
             except (grpc.RpcError, ValueError):  # ValueError: the channel is closed
                 self._closed.wait(RECONNECT)
             finally:
                 requests.put(None)
+
+    def _hand_out_news(self) -> None:
+        """Deliver what has arrived; if the watch has failed, the next call says so."""
+        with contextlib.suppress(StoreFailed):
+            self._hand_out()
 
     def _hand_out(self, up_to: int = 0) -> None:
         """Deliver what has arrived; wait for the revision `up_to`, which has been written."""

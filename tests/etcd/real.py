@@ -28,9 +28,10 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def real_etcd(folder: Path, *options: str) -> Iterator[str]:
+def real_etcd(folder: Path, *options: str, port: int = 0) -> Iterator[str]:
     """The address of an etcd that runs until the block ends; without fsync if no options say otherwise."""
     client, peer = free_ports(2)
+    client = port or client
     address = f"127.0.0.1:{client}"
     command = [str(BINARIES / "etcd"), "--data-dir", str(folder / "etcd")]
     command += ["--listen-client-urls", f"http://{address}", "--advertise-client-urls", f"http://{address}"]

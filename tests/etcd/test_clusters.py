@@ -12,7 +12,8 @@ from controlplane.cluster import Cluster
 from controlplane.conditions import available
 from controlplane.etcd.api import ALL_KEYS
 from controlplane.etcd.grpc_store import GrpcStore
-from tests.etcd.real import etcdctl, real_etcd
+from tests.etcd.histories import Recorder
+from tests.etcd.real import etcdctl, free_ports, real_etcd
 
 WEB = {
     "apiVersion": "apps/v1",
@@ -104,6 +105,29 @@ def test_another_cluster_goes_on_with_what_is_in_etcd(empty_etcd: str) -> None:
     second = Cluster(store=empty_etcd, seed=1)
     assert {pod["metadata"]["uid"] for pod in second.pods()} == pods
     second.stop()
+
+
+def test_an_etcd_that_restarts(tmp_path: Path) -> None:
+    """While it is away, requests fail; then all goes on, and whoever watches has missed nothing."""
+    [port] = free_ports(1)
+    with real_etcd(tmp_path, port=port) as address:
+        cluster = Cluster(store=f"etcd://{address}")
+        scaled(cluster, 2)
+        heard = Recorder(cluster.store, b"/registry/configmaps/", b"/registry/configmaps0")
+    with pytest.raises(ApiError) as caught:
+        cluster.client.create(config_map("never"))
+    assert caught.value.code == 500
+    with real_etcd(tmp_path, port=port) as address:
+        etcdctl(address, "put", "/registry/other", "1")
+        for _ in range(100):
+            try:
+                cluster.client.create(config_map("kept"))
+                break
+            except ApiError:
+                cluster.run_for(1)
+        scaled(cluster, 4)
+        assert [event.kv.key for _, event in heard] == [b"/registry/configmaps/default/kept"]
+        cluster.stop()
 
 
 def test_losing_one_member_costs_nothing() -> None:
