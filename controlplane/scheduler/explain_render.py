@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from controlplane.scheduler.explain import Decision
 
+FIGURE = "margin:8px 0;background:#fff;color:#1f2328;max-width:100%;overflow-x:auto"
+
 
 def headline(decision: Decision) -> str:
     if decision.winner:
@@ -68,25 +70,32 @@ def text(decision: Decision) -> str:
 
 
 def html(decision: Decision) -> str:
-    """The same as a table for a notebook: the winner in bold, refused nodes in grey."""
+    """The same as a table for a notebook: the winner in bold, refused nodes in grey, the darker the higher a score."""
     head, rows = _rows(decision)
     parts = [
-        f"<p>{escape(headline(decision))}</p>",
+        f'<figure style="{FIGURE}"><figcaption>{escape(headline(decision))}</figcaption>',
         '<table class="scheduler-decision"><thead><tr>',
-        *(f"<th>{escape(cell)}</th>" for cell in head),
+        *(f'<th scope="col">{escape(cell)}</th>' for cell in head),
         "</tr></thead><tbody>",
     ]
     for row in rows:
-        style = (
-            ' style="font-weight:bold"'
-            if row[0] == decision.winner
-            else ' style="color:#767676"'
-            if decision.refusals[row[0]] is not None
-            else ""
+        refused = decision.refusals[row[0]] is not None
+        weight = "font-weight:bold;" if row[0] == decision.winner else "color:#57606a;" if refused else ""
+        shades = ["", "", *(decision.scores[name].normalized.get(row[0]) for name in decision.scores)]
+        cells = (
+            f'<td style="{weight}{_shade(shades[i]) if i < len(shades) and not refused else ""}">{escape(cell)}</td>'
+            for i, cell in enumerate(row)
         )
-        parts += [f"<tr{style}>", *(f"<td>{escape(cell)}</td>" for cell in row), "</tr>"]
+        parts += ["<tr>", *cells, "</tr>"]
     parts.append("</tbody></table>")
     help = decision.what_would_help()
     if help:
         parts += ["<p>What would have to change:</p><ul>", *(f"<li>{escape(line)}</li>" for line in help), "</ul>"]
-    return "".join(parts)
+    return "".join([*parts, "</figure>"])
+
+
+def _shade(score: int | str | None) -> str:
+    """White for 0, and bluer up to 100; light enough for dark letters."""
+    if not isinstance(score, int):
+        return ""
+    return f"background:hsl(210 100% {100 - max(0, min(score, 100)) * 0.22:.0f}%)"

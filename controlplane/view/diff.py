@@ -59,6 +59,8 @@ def _identity(item: Any) -> str:
     """What tells an item of a list apart from the others, or ""."""
     if not isinstance(item, dict):
         return ""
+    if "effect" in item:  # a taint or a toleration: a node has several of one key
+        return f"{item.get('key', '')}:{item['effect']}"
     found = next((item[name] for name in NAMES if isinstance(item.get(name), str)), "")
     return str(found or (item.get("targetRef") or {}).get("name", ""))
 

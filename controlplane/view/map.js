@@ -36,7 +36,8 @@ const STYLE = `
 .cpm-map button.new{font-weight:700}
 .cpm .ready{color:#1a7f37}.cpm .waiting{color:#7d4e00}.cpm .failed{color:#cf222e}.cpm .lost{color:#57606a}.cpm .going{color:#8250df}
 .cpm svg{position:absolute;inset:0;width:100%;height:100%;pointer-events:none;overflow:visible}
-.cpm-row:empty{margin:0}
+.cpm-row:last-child{flex-wrap:nowrap;gap:9px;margin-bottom:12px}
+.cpm-row:last-child .cpm-box{min-width:76px}
 .cpm path{fill:none;stroke:#afb8c1;stroke-width:1.2}
 .cpm path.write{stroke:#0969da;stroke-width:3.5}
 .cpm path.watch{stroke:#bf3989;stroke-width:2.5;stroke-dasharray:7 4}
