@@ -63,8 +63,13 @@ class NodeView(dict[str, Any]):
         return [pod.pod for pod in self.info.pods.values()]
 
     @property
+    def has(self) -> Resources:
+        """What it has for Pods: {"cpu": thousandths, "memory": bytes, "pods": slots, ...}."""
+        return dict(self.info.allocatable)
+
+    @property
     def free(self) -> Resources:
-        """What is left: {"cpu": thousandths, "memory": bytes, "pods": slots, ...}."""
+        """What is left of it."""
         return self.info.free
 
     def fits(self, pod: Obj) -> bool:
