@@ -25,8 +25,7 @@ def pod(
     """A Pod of equal containers, each with these requests; `spec` is what else stands there (nodeSelector, ...)."""
     requests = {"cpu": cpu, "memory": memory}
     alike = [{"name": f"c{n}", "image": "app:v1", "resources": {"requests": requests}} for n in range(containers)]
-    uid = f"uid-of-{namespace}-{name}"
-    meta: Obj = {"name": name, "namespace": namespace, "uid": uid, "labels": dict(labels or {})}
+    meta: Obj = {"name": name, "namespace": namespace, "labels": dict(labels or {})}
     if leaving:
         meta["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {"containers": alike, **spec}}

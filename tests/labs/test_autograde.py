@@ -58,6 +58,9 @@ def test_nbgrader_gives_the_same_scores(lab: str, tmp_path: Path) -> None:
         made = converter(coursedir=CourseDirectory(config=config), config=config)
         made.log.setLevel(logging.ERROR)
         made.start()
+    graded = nbformat.read(tmp_path / "autograded" / "right" / lab / f"{lab}.ipynb", as_version=4)
+    outputs = [(cell.id, output) for cell in graded.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert [(name, output.evalue) for name, output in outputs if output.output_type == "error"] == []
     with Gradebook(f"sqlite:///{tmp_path}/gradebook.db") as gradebook:
         for student in handed_in:
             grades = gradebook.find_submission(lab, student).notebooks[0].grades
