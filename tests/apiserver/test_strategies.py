@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from controlplane.apiserver.conversion import CONVERSIONS
-from controlplane.apiserver.strategies import Context
+from controlplane.apiserver.strategies import Context, label_keys
 from controlplane.apiserver.strategies.table import STRATEGIES
 from tests.apiserver.checked import GOOD, Obj, changed, context, created, decoded, of_kind, updated
 
@@ -266,3 +266,22 @@ def test_events_in_their_own_group() -> None:
         'reason: Invalid value: "S": field is immutable',
         'reason: Invalid value: "S": field is immutable',
     ]
+
+
+def test_label_keys_of_affinity_become_part_of_its_selectors() -> None:
+    term = {"topologyKey": "z", "labelSelector": {"matchLabels": {"a": "b"}}, "matchLabelKeys": ["h", "no"]}
+    other = {"topologyKey": "z", "labelSelector": {}, "mismatchLabelKeys": ["h"]}
+    affinity = {
+        "podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]},
+        "podAntiAffinity": {
+            "preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "podAffinityTerm": other}]
+        },
+    }
+    spec = {"affinity": affinity}
+    merged = label_keys.merged(spec, {"h": "1"})["affinity"]
+    wanted = merged["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][0]["labelSelector"]
+    assert wanted == {"matchLabels": {"a": "b"}, "matchExpressions": [{"key": "h", "operator": "In", "values": ["1"]}]}
+    avoided = merged["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"][0]["podAffinityTerm"]
+    assert avoided["labelSelector"] == {"matchExpressions": [{"key": "h", "operator": "NotIn", "values": ["1"]}]}
+    assert "matchExpressions" not in term["labelSelector"]
+    assert label_keys.merged(spec, {}) is spec

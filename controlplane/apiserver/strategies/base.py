@@ -124,7 +124,7 @@ class Strategy:
 
     def validate_create(self, obj: Obj, ctx: Context) -> Errors:
         errors = self._metadata(obj)
-        return errors + self._validate(obj) if self._validate else errors
+        return errors + ctx.tolerate(self._validate(obj)) if self._validate else errors
 
     def validate_update(self, new: Obj, old: Obj, ctx: Context) -> Errors:
         errors = self._metadata_update(new, old)
@@ -133,7 +133,7 @@ class Strategy:
         if self.whole:
             errors += self._metadata(new)
             if self._validate:
-                errors += self._validate(new)
+                errors += ctx.tolerate(self._validate(new))
         return errors
 
     def validate_status_update(self, new: Obj, old: Obj, ctx: Context) -> Errors:

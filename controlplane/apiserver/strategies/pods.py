@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from controlplane.apiserver.strategies import label_keys
 from controlplane.apiserver.strategies.base import Errors, Obj, Strategy
 from controlplane.apiserver.strategies.context import Context
 from controlplane.apiserver.validation import pods
@@ -49,24 +50,9 @@ class PodStrategy(Strategy):
                     "message": "Scheduling is blocked due to non-empty scheduling gates",
                 }
             ]
-        self._spread_by_keys(obj, spec)
-
-    @staticmethod
-    def _spread_by_keys(obj: Obj, spec: Obj) -> None:
-        """matchLabelKeys become a part of the selector (MatchLabelKeysInPodTopologySpreadSelectorMerge)."""
-        labels = obj["metadata"].get("labels") or {}
-        constraints = [dict(constraint) for constraint in spec.get("topologySpreadConstraints") or ()]
-        if not any(constraint.get("matchLabelKeys") for constraint in constraints):
-            return
-        obj["spec"] = {**spec, "topologySpreadConstraints": constraints}  # the spec may be shared with other Pods
-        for constraint in constraints:
-            keys = [k for k in constraint.get("matchLabelKeys") or () if k in labels]
-            if keys and "labelSelector" in constraint:
-                selector = dict(constraint["labelSelector"])
-                selector["matchExpressions"] = list(selector.get("matchExpressions") or ()) + [
-                    {"key": k, "operator": "In", "values": [labels[k]]} for k in keys
-                ]
-                constraint["labelSelector"] = selector
+        spec = label_keys.merged(spec, obj["metadata"].get("labels") or {})
+        if spec:
+            obj["spec"] = spec
 
     def prepare_for_update(self, new: Obj, old: Obj, ctx: Context) -> None:
         self._keep_metadata(new, old)
