@@ -6,7 +6,7 @@ rest of Kubernetes stands on: a `resourceVersion` is this number.  (etcd: server
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
@@ -14,7 +14,6 @@ from typing import Literal
 from controlplane.clock import Loop
 from controlplane.etcd import txn as transactions
 from controlplane.etcd.api import (
-    ALL_KEYS,
     MAX_REQUEST_BYTES,
     Compacted,
     Compare,
@@ -34,101 +33,22 @@ from controlplane.etcd.api import (
     Txn,
     TxnResult,
 )
+from controlplane.etcd.keyspace import Keyspace, bytes_of, mod_revision
 from controlplane.etcd.lease import LeaseState, Lessor
-from controlplane.etcd.ranges import select
 from controlplane.etcd.watch import Watcher, Watchers
 
 
-class Store:
+class Store(Keyspace):
     """An in-memory etcd: `revision` starts at 1, as an empty etcd's does.  With a loop, leases run out on its clock.
 
     `durable` keeps it on disk, `replicated` on several members.
     """
 
     def __init__(self, loop: Loop | None = None) -> None:
-        self.revision = 1
-        self.compact_revision = 0
+        super().__init__()
         self.leases = Lessor(loop, self.revoke)
-        self._history: dict[bytes, list[KeyValue]] = {}  # per key, by revision; version 0 marks a deletion
-        self._sorted: list[bytes] = []  # the keys of _history, in order ...
-        self._unsorted: list[bytes] = []  # ... but for those created since the last range read
-        self._log: list[list[Event]] = []  # the events of revision `_log_start + i`
-        self._log_start = 2
         self._watchers = Watchers()
         self._allocated = 0  # bytes that the store had before a compaction made it smaller, until defragmented
-
-    # Reading --------------------------------------------------------------------------------------------------------
-
-    def get(self, key: bytes) -> KeyValue | None:
-        """The key as it is now, or None."""
-        history = self._history.get(key)
-        return history[-1] if history and history[-1].version else None
-
-    def range(
-        self,
-        key: bytes,
-        end: bytes | None = None,
-        *,
-        limit: int = 0,
-        revision: int = 0,
-        count_only: bool = False,
-        keys_only: bool = False,
-    ) -> RangeResult:
-        """The keys of `[key, end)` in order, as they were at `revision` (0 for now).
-
-        Raises Compacted or FutureRevision if that revision can't be read.
-        """
-        if not key:
-            raise EmptyKey
-        now = self.revision
-        if revision > 0:
-            if revision > now:
-                raise FutureRevision
-            if revision < self.compact_revision:
-                raise Compacted(self.compact_revision)
-        else:
-            revision = now
-        kvs: list[KeyValue] = []
-        count = 0
-        for each in [key] if end is None else self._keys(key, end):
-            kv = self._at(each, revision)
-            if kv is None:
-                continue
-            count += 1
-            if not count_only and (limit <= 0 or count <= limit):
-                kvs.append(kv._replace(value=b"") if keys_only else kv)
-        return RangeResult(kvs, count, 0 < limit < count and not count_only, now)
-
-    def query(self, op: Range) -> RangeResult:
-        """A range with all options that etcd has: order, and lowest and highest revisions."""
-        if op.count_only:
-            return self.range(op.key, op.end, revision=op.revision, count_only=True)
-        if (op.sort_order == "none" and op.sort_target == "key") and not (
-            op.min_mod_revision or op.max_mod_revision or op.min_create_revision or op.max_create_revision
-        ):
-            return self.range(op.key, op.end, limit=op.limit, revision=op.revision, keys_only=op.keys_only)
-        return select(op, self.range(op.key, op.end, revision=op.revision))
-
-    def _at(self, key: bytes, revision: int) -> KeyValue | None:
-        history = self._history.get(key)
-        if not history:
-            return None
-        kv = history[-1]
-        if kv.mod_revision > revision:
-            i = bisect_right(history, revision, key=_mod_revision) - 1
-            if i < 0:
-                return None
-            kv = history[i]
-        return kv if kv.version else None
-
-    def _keys(self, start: bytes, end: bytes) -> list[bytes]:
-        if self._unsorted:  # sorting an almost sorted list is nearly linear, and cheaper than inserting one by one
-            self._sorted += self._unsorted
-            self._sorted.sort()
-            self._unsorted.clear()
-        keys = self._sorted
-        last = len(keys) if end == ALL_KEYS else bisect_left(keys, end)
-        return keys[bisect_left(keys, start) : last]
 
     # Writing --------------------------------------------------------------------------------------------------------
 
@@ -333,10 +253,10 @@ class Store:
         for key, history in list(self._history.items()):
             if len(history) == 1 and history[0].version:
                 continue
-            keep = max(bisect_right(history, revision, key=_mod_revision) - 1, 0)
+            keep = max(bisect_right(history, revision, key=mod_revision) - 1, 0)
             if history and history[keep].version == 0 and history[keep].mod_revision <= revision:
                 keep += 1
-            freed += sum(_bytes(kv) for kv in history[:keep])
+            freed += sum(bytes_of(kv) for kv in history[:keep])
             if keep == len(history):
                 del self._history[key]
                 emptied = True
@@ -359,29 +279,6 @@ class Store:
         if revision > self.revision:
             raise FutureRevision
 
-    def parts(self) -> tuple[list[KeyValue], list[tuple[int, list[Event]]]]:
-        """All that there is to keep: what was alive at the last compaction, and the events of every revision since."""
-        base = []
-        for key in sorted(self._history):
-            history = self._history[key]
-            if history and history[0].mod_revision <= self.compact_revision:
-                base.append(history[0])
-        return base, list(enumerate(self._log, self._log_start))
-
-    def load(self, base: Sequence[KeyValue], compacted: int, last: list[Event]) -> None:
-        """Take over what was alive at a compaction, and the events of its revision; the store must be empty."""
-        for kv in base:
-            self._history[kv.key] = [kv]
-            self._unsorted.append(kv.key)
-            self.leases.move(kv.key, 0, kv.lease)
-        if compacted:
-            self.revision = self.compact_revision = compacted
-            self._log, self._log_start = [last], compacted
-
-    def size_in_use(self) -> int:
-        """Bytes of all keys and values, of old revisions too."""
-        return sum(_bytes(kv) for history in self._history.values() for kv in history)
-
     def size(self) -> int:
         """Bytes in use, and those that compactions have freed since the last `defragment`."""
         return self.size_in_use() + self._allocated
@@ -389,11 +286,3 @@ class Store:
     def defragment(self) -> None:
         """Give back what compactions have freed."""
         self._allocated = 0
-
-
-def _mod_revision(kv: KeyValue) -> int:
-    return kv.mod_revision
-
-
-def _bytes(kv: KeyValue) -> int:
-    return len(kv.key) + len(kv.value) + 40  # etcd keeps revisions, version and lease beside them

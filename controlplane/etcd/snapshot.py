@@ -63,6 +63,8 @@ def restore(store: Store, source: Iterable[Record]) -> None:
     compacted = header["compacted"]
     last = revisions.pop(0)[1] if revisions and revisions[0][0] == compacted else []
     store.load(base, compacted, _compacted_events(compacted, last, {kv.key: kv for kv in base}))
+    for kv in base:
+        store.leases.move(kv.key, 0, kv.lease)
     for revision, events in revisions:
         replay(store, revision, events)
     store.revision = header["revision"]
