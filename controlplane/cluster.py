@@ -12,7 +12,6 @@ Every part talks to the API server and to nothing else, so every part can be lef
 from __future__ import annotations
 
 import gc
-import string
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
@@ -32,7 +31,7 @@ from controlplane.controllers.base import Controller
 from controlplane.controllers.manager import ControllerManager
 from controlplane.etcd.api import EtcdStore
 from controlplane.etcd.stores import open_store
-from controlplane.machine import Agent, Machine, Part, default_kubelet, default_proxy
+from controlplane.machine import Agent, Machine, Part, default_kubelet, default_proxy, node_address, node_names
 from controlplane.node.images import ImageTable
 from controlplane.node.kube_proxy import ServiceTable
 from controlplane.picture import Scene, scene
@@ -47,6 +46,9 @@ from controlplane.traffic.network import Network
 if TYPE_CHECKING:
     from controlplane.view.history import History
     from controlplane.view.map import Map
+
+if TYPE_CHECKING:
+    from controlplane.real import RealWorld
 
 LOG_LENGTH = 1_000_000  # requests that the log keeps
 OWN_CACHES = 50  # nodes; in a larger cluster the kube-proxies of all nodes share one cache, to save memory
@@ -64,6 +66,7 @@ class Cluster:
 
     - `seed` decides everything that is random: names, uids, ties.  The same seed gives the same run.
     - `clock` "virtual" lets time pass only in `run_for`, `run_until` and `step`; "wall" is the computer's clock.
+    - `runtime` "process" starts every container as a process of this computer, and needs the "wall" clock.
     - `scheduler`, `ingress`, `load_balancer` and `dns` take a class, a function `(loop, client) -> part`, or None.
     - `controllers` takes a list of Controller classes, a function as above, or None.
     - `kubelet` and `proxy` run on the machines: a class, a function `(loop, client, machine) -> part`, or None.
@@ -79,6 +82,7 @@ class Cluster:
         *,
         seed: int = 0,
         clock: Literal["virtual", "wall"] = "virtual",
+        runtime: Literal["simulated", "process"] = "simulated",
         scheduler: MakePart | None = Scheduler,
         controllers: Iterable[type[Controller]] | MakePart | None = tuple(DEFAULT_CONTROLLERS),
         ingress: MakePart | Literal["default"] | None = "default",
@@ -99,7 +103,9 @@ class Cluster:
         self.log: deque[AuditEvent] = deque(maxlen=LOG_LENGTH)
         self.store = open_store(self.loop, store, etcd_members)
         self._closes_store = isinstance(store, str)
-        self.server = ApiServer(self.loop, self.store, plugins=admission)
+        self.real = _real_world(self.loop) if runtime == "process" else None
+        service_net = self.real.addresses.service_net if self.real is not None else "10.96"
+        self.server = ApiServer(self.loop, self.store, plugins=admission, service_net=service_net)
         self.server.on_audit.append(self.log.append)
         self.client = self.client_as("kubernetes-admin", "system:masters")
         self.network = Network(self.loop)
@@ -173,15 +179,17 @@ class Cluster:
         """Plug a machine in and switch it on."""
         if name in self.machines:
             raise ValueError(f"there is a node {name} already")
+        number = len(self.machines)
+        place = self.real.machine(name, number) if self.real is not None else {"address": node_address(number)}
         machine = self.machines[name] = Machine(
             self.loop,
             name,
-            node_address(len(self.machines)),
             network=self.network,
             images=self.images,
             client_as=self.client_as,
             capacity=capacity,
             services=self.service_table(),
+            **place,
         )
         agents = {"kubelet": (kubelet, default_kubelet), "kube-proxy": (proxy, default_proxy)}
         for agent, (make, default) in agents.items():
@@ -268,6 +276,8 @@ class Cluster:
             machine.stop()
         if self._shared is not None:
             self._shared.stop()
+        if self.real is not None:
+            self.real.close()
         self.server.close()
         if self._closes_store:
             self.store.close()
@@ -370,20 +380,10 @@ class Cluster:
         return render_html(self._scene())
 
 
-def node_names(count: int) -> list[str]:
-    """node-a, node-b, ...; beyond 26 they are numbered."""
-    if count < 0:
-        raise ValueError(f"a cluster cannot have {count} nodes")
-    if count <= len(string.ascii_lowercase):
-        return [f"node-{letter}" for letter in string.ascii_lowercase[:count]]
-    width = len(str(count))
-    return [f"node-{number:0{width}}" for number in range(1, count + 1)]
+def _real_world(loop: Loop) -> RealWorld:
+    from controlplane.real import RealWorld  # needs processes and sockets, which a browser does not have
 
-
-def node_address(number: int) -> str:
-    """The address of the machine with this number, from 172.18.0.2 on, as kind gives them."""
-    third, fourth = divmod(number + 2, 256)
-    return f"172.{18 + third // 256}.{third % 256}.{fourth}"
+    return RealWorld(loop)
 
 
 def _as_part(controllers: Iterable[type[Controller]] | MakePart | None) -> MakePart | None:

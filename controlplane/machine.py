@@ -6,8 +6,9 @@ The agents are a kubelet and a kube-proxy, the package's or yours: an agent is m
 
 from __future__ import annotations
 
+import string
 from collections.abc import Callable, Mapping
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from controlplane.client.base import Client
 from controlplane.client.link import Link, LinkedClient
@@ -16,6 +17,7 @@ from controlplane.node.images import ImageTable
 from controlplane.node.kube_proxy import KubeProxy, ServiceTable
 from controlplane.node.kubelet import Kubelet
 from controlplane.node.kubelet_api import KubeletApi
+from controlplane.node.runtime import Runtime
 from controlplane.node.simulated_runtime import SimulatedRuntime
 from controlplane.traffic.network import Network
 
@@ -32,7 +34,11 @@ ClientAs = Callable[..., Client]  # (user, *groups) -> a client that calls as th
 
 
 class Machine:
-    """A machine called `name` with its own `address`; `capacity` is what its kubelet reports."""
+    """A machine called `name` with its own `address`; `capacity` is what its kubelet reports.
+
+    Its `runtime` is a simulated one if none is given; `pod_cidr` is for the addresses of its Pods, if they are not
+    left to the cluster.
+    """
 
     def __init__(
         self,
@@ -45,6 +51,8 @@ class Machine:
         client_as: ClientAs,
         capacity: Mapping[str, str] | None = None,
         services: ServiceTable | None = None,
+        runtime: Runtime | None = None,
+        pod_cidr: str | None = None,
     ) -> None:
         self.loop = loop
         self.name = name
@@ -54,7 +62,9 @@ class Machine:
         self.services = services
         self.link = Link(loop)
         network.set_address(name, address)
-        self.runtime = SimulatedRuntime(loop, name, network, images)
+        self.pod_cidr = pod_cidr
+        # Who looks into containers knows which kind of runtime the cluster has: to the others it is a Runtime.
+        self.runtime: Any = runtime if runtime is not None else SimulatedRuntime(loop, name, network, images)
         self.parts: dict[str, Part] = {}
         self.powered = False
         self._client_as = client_as
@@ -123,10 +133,32 @@ USERS = {"kubelet": ("system:node:{}", "system:nodes"), "kube-proxy": ("system:k
 def default_kubelet(loop: Loop, client: Client, machine: Machine) -> Part:
     """The package's kubelet."""
     return Kubelet(
-        loop, client, machine.name, runtime=machine.runtime, capacity=machine.capacity, address=machine.address
+        loop,
+        client,
+        machine.name,
+        runtime=machine.runtime,
+        capacity=machine.capacity,
+        address=machine.address,
+        pod_cidr=machine.pod_cidr,
     )
 
 
 def default_proxy(loop: Loop, client: Client, machine: Machine) -> Part:
     """The package's kube-proxy."""
     return KubeProxy(loop, client, machine.name, machine.network, services=machine.services)
+
+
+def node_names(count: int) -> list[str]:
+    """node-a, node-b, ...; beyond 26 they are numbered."""
+    if count < 0:
+        raise ValueError(f"a cluster cannot have {count} nodes")
+    if count <= len(string.ascii_lowercase):
+        return [f"node-{letter}" for letter in string.ascii_lowercase[:count]]
+    width = len(str(count))
+    return [f"node-{number:0{width}}" for number in range(1, count + 1)]
+
+
+def node_address(number: int) -> str:
+    """The address of the machine with this number, from 172.18.0.2 on, as kind gives them."""
+    third, fourth = divmod(number + 2, 256)
+    return f"172.{18 + third // 256}.{third % 256}.{fourth}"

@@ -30,7 +30,7 @@ CRITICAL = (
 )
 
 
-def objects() -> list[tuple[str, Obj]]:
+def objects(service_net: str) -> list[tuple[str, Obj]]:
     """(path of the collection, object) of everything that a new cluster has."""
     made: list[tuple[str, Obj]] = [
         ("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
@@ -57,8 +57,8 @@ def objects() -> list[tuple[str, Obj]]:
                 "kind": "Service",
                 "metadata": {"name": "kubernetes", "labels": {"component": "apiserver", "provider": "kubernetes"}},
                 "spec": {
-                    "clusterIP": "10.96.0.1",
-                    "clusterIPs": ["10.96.0.1"],
+                    "clusterIP": f"{service_net}.0.1",
+                    "clusterIPs": [f"{service_net}.0.1"],
                     "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": 6443}],
                 },
             },
@@ -71,7 +71,7 @@ def create(server: ApiServer) -> None:
     """Make what is missing; what is there already, from an earlier run on the same store, stays."""
     authorizer, server.authorizer = server.authorizer, None
     try:
-        for path, obj in objects():
+        for path, obj in objects(server.service_net):
             there = server.handle(Request("GET", f"{path}/{obj['metadata']['name']}", user=SELF))
             if there.status == 200:
                 continue

@@ -49,7 +49,7 @@ class ApiServer:
     """An API server over one state store.
 
     `plugins` are the admission plugins in their order; `authorizer` None lets everybody in do everything; `address` is
-    what discovery tells clients (`HOST:PORT`).
+    what discovery tells clients (`HOST:PORT`); `service_net` is the first two parts of the Services' addresses.
     """
 
     def __init__(
@@ -60,8 +60,10 @@ class ApiServer:
         plugins: Iterable[type[AdmissionPlugin]] = DEFAULT_PLUGINS,
         authorizer: Authorizer | None = None,
         address: str = "127.0.0.1:6443",
+        service_net: str = "10.96",
     ) -> None:
         self.loop = loop
+        self.service_net = service_net
         self.store: EtcdStore = Store() if store is None else store
         self._began = self.store.revision
         self.address = address
@@ -216,6 +218,7 @@ class ApiServer:
             call.user.name,
             self.housekeeping.cluster_ip_used,
             self.housekeeping.node_port_used,
+            self.service_net,
         )
 
     def manage_fields(self, call: Call, info: ResourceInfo, old: Obj | None, new: Obj) -> None:

@@ -97,6 +97,9 @@ class ContainerStart:
             return
         if failure is not None:
             self._fail(failure, report=f"Error: {failure.message}")
+            if container.state == "exited":  # the attempt counts as one that ran and ended at once
+                slot.waiting = None if slot.done(worker.policy) else slot.waiting
+                worker.container_exited(container)
             return
         self._event("Normal", "Started", "Container started")
         hook = (slot.spec.get("lifecycle") or {}).get("postStart")

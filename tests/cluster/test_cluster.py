@@ -10,8 +10,9 @@ import pytest
 from controlplane import demo
 from controlplane.client.base import ApiError, Client
 from controlplane.clock import Loop
-from controlplane.cluster import Cluster, NotReached, node_address, node_names
+from controlplane.cluster import Cluster, NotReached
 from controlplane.conditions import available, everything_ready, gone, nodes_ready, pods_ready
+from controlplane.machine import node_address, node_names
 from controlplane.manifests import ManifestError
 
 

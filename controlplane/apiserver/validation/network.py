@@ -15,6 +15,7 @@ Errors = list[FieldError]
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 PROTOCOLS = ("SCTP", "TCP", "UDP")
+LOOPBACK = "may not be in the loopback range (127.0.0.0/8, ::1/128)"
 _octets = re.compile(r"\d+(\.\d+){3}", re.ASCII).fullmatch
 
 
@@ -113,7 +114,7 @@ def non_special(value: str, path: str) -> Errors:
     if ip.is_unspecified:
         errors.append(fields.invalid(path, value, f"may not be unspecified ({value})"))
     if ip.is_loopback:
-        errors.append(fields.invalid(path, value, "may not be in the loopback range (127.0.0.0/8, ::1/128)"))
+        errors.append(fields.invalid(path, value, LOOPBACK))
     if ip.is_link_local:
         errors.append(fields.invalid(path, value, "may not be in the link-local range (169.254.0.0/16, fe80::/10)"))
     four = isinstance(ip, ipaddress.IPv4Address)
