@@ -29,6 +29,9 @@ Obj = dict[str, Any]
 
 ROOT, ROOT_END = b"/registry/", b"/registry0"
 SERVER = "API server"  # wrote what is in nobody's request: the objects that it makes for itself
+UNKNOWN = (
+    -1.0
+)  # the time of a write that nobody asked for, and that was made before the history began: as the one before
 COMPONENTS = {
     "": SERVER,
     "kubernetes-admin": "you",
@@ -140,10 +143,12 @@ class History:
             self.base[kv.key.decode()] = kv.value
         self._writes: list[Write] = []
         self._told = 0  # writes that have been joined with the log
+        self._live = False  # does the store tell of the present, or still of what was before?
         self._watcher = store.watch(ROOT, ROOT_END, self._keep, self.first + 1)
+        self._live = True
 
     def _keep(self, revision: int, events: Sequence[Event]) -> None:
-        now = self.cluster.loop.now()
+        now = self.cluster.loop.now() if self._live else UNKNOWN
         for event in events:
             after = event.kv.value if event.type == "PUT" else None
             before = event.prev.value if event.prev is not None else None
@@ -167,11 +172,10 @@ class History:
             told = {int(event.revision): event for event in self.cluster.log if event.revision}
             time = self._writes[self._told - 1].time if self._told else self.cluster.loop.start
             for write in self._writes[self._told :]:
-                event = told.get(write.revision)
-                if event is not None:
-                    write.tell(event)
-                else:
-                    write.time = min(write.time, time) if not self._told else write.time
+                if write.revision in told:
+                    write.tell(told[write.revision])
+                elif write.time == UNKNOWN:
+                    write.time = time
                 time = write.time
             self._told = len(self._writes)
         return self._writes

@@ -53,9 +53,7 @@ class Map:
         head = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Map of the cluster</title>'
         Path(file).write_text(f"{head}<body>{self.html()}</body></html>\n")
 
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {
-            "text/html": self.html(),
-            "image/svg+xml": still.svg(self.scene),
-            "text/plain": f"Map: {still.words(self.scene)}",
-        }
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, str], dict[str, Any]]:
+        alt = f"Map: {still.words(self.scene)}"
+        data = {"text/html": self.html(), "image/svg+xml": still.svg(self.scene), "text/plain": alt}
+        return data, {"image/svg+xml": {"alt": alt}}

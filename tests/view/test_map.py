@@ -77,7 +77,8 @@ def test_nothing_in_it_comes_from_the_network(cluster: Cluster) -> None:
 def test_the_still_picture_beside_it_says_the_same(cluster: Cluster) -> None:
     shown = still.scene_at(cluster.history)
     assert picture.text(shown) == cluster.picture()
-    bundle = cluster.show()._repr_mimebundle_()
+    bundle, metadata = cluster.show()._repr_mimebundle_()
+    assert metadata["image/svg+xml"]["alt"] == bundle["text/plain"]
     for pod in cluster.pods():
         assert all(pod["metadata"]["name"] in bundle[mime] for mime in ("text/html", "image/svg+xml", "text/plain"))
 
@@ -218,7 +219,7 @@ def test_everything_has_a_name_and_can_be_read(player: Page) -> None:
 
 
 def test_it_plays_in_exported_html(browser: Browser, cluster: Cluster, tmp_path: Path) -> None:
-    output = new_output("execute_result", data=cluster.show()._repr_mimebundle_(), execution_count=1)
+    output = new_output("execute_result", data=cluster.show()._repr_mimebundle_()[0], execution_count=1)
     notebook: nbformat.NotebookNode = new_notebook(cells=[new_code_cell("cluster.show()", outputs=[output])])
     html, _ = HTMLExporter(exclude_input=True).from_notebook_node(notebook)
     file = tmp_path / "exported.html"
