@@ -1,32 +1,26 @@
-"""etcdctl, etcd's own command line, on a store of this process and on a real etcd, for the notebook on the store.
+"""etcdctl, etcd's own command line, on our store and on a real etcd, for the notebook on the store.
 
 Where the programs or gRPC are missing, both shells show what was recorded.
 """
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
 import socket
 import tempfile
-import threading
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-from controlplane.clock import WallLoop
 from controlplane.view.shell import Shell
-
-if TYPE_CHECKING:
-    from controlplane.etcd.mvcc import Store
 
 ENDPOINTS = "ETCDCTL_ENDPOINTS"
 
 
-def ours(store: Store) -> Shell:
-    """A shell whose etcdctl speaks to `store`, which a thread serves until the process ends."""
+def ours(serve: Callable[[], str]) -> Shell:
+    """A shell whose etcdctl speaks to the store that `serve` starts to serve, at the address it returns."""
     shell = Shell("01-etcd-ours", "etcdctl", "etcd")
     shell.here = shell.here and all(importlib.util.find_spec(name) for name in ("grpc", "aetcd"))
     if shell.here:
-        shell.environment[ENDPOINTS] = _serve(store)
+        shell.environment[ENDPOINTS] = serve()
     return shell
 
 
@@ -45,23 +39,6 @@ def real() -> Shell:
             until="ready to serve client requests",
         )
     return shell
-
-
-def _serve(store: Store) -> str:
-    from controlplane.etcd.grpc_server import EtcdServer
-
-    ready = threading.Event()
-    address: list[str] = []
-
-    async def serve() -> None:
-        address.append(f"127.0.0.1:{await EtcdServer(store, WallLoop()).start()}")
-        ready.set()
-        await asyncio.Event().wait()
-
-    threading.Thread(target=lambda: asyncio.run(serve()), daemon=True).start()
-    if not ready.wait(10):
-        raise RuntimeError("the store is not served")
-    return address[0]
 
 
 def _free_ports(count: int) -> list[int]:
