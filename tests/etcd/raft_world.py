@@ -114,9 +114,9 @@ class World:
         self.names = [f"m{i}" for i in range(self.random.choice([3, 3, 5]))]
         self.truth = Truth()
         rough = self.random.random() < 0.8
-        slowest = self.random.choice([0.01, 0.05, 0.3])
+        slowest = self.random.choice([0.002, 0.01, 0.05, 0.3])
         self.network = RaftNetwork(
-            self.loop, (0.001, slowest), drop=self.random.choice([0, 0.05, 0.3]) * rough, double=0.1 * rough
+            self.loop, (0.001, slowest), drop=self.random.choice([0, 0.02, 0.1]) * rough, double=0.1 * rough
         )
         self.snapshot_entries = self.random.choice([4, 20, 1000])
         self.logs = {name: CheckedLog(self.truth) for name in self.names}
@@ -207,15 +207,45 @@ class World:
         elif name in self.up:
             self.up[name].transfer(self.random.choice(self.up[name].peers))
 
+    def strike(self) -> None:
+        """Take the leader away while it works, let another be elected, ask both, and bring the first one back."""
+        if not self.loop.run_until(lambda: bool(self.leaders()), 3):
+            return
+        name = self.random.choice([leader.id for leader in self.leaders()])
+        spared = self.random.choice(self.names) if self.random.random() < 0.5 else name
+        crash = self.random.random() < 0.4
+        for _ in range(self.random.randint(0, 3)):
+            self.ask()
+        self.loop.run_for(self.random.choice([0, 0.001, 0.005]))
+        for other in self.names:
+            if other not in (name, spared):
+                self.network.cut(name, other)
+        for _ in range(self.random.randint(0, 3)):
+            self.ask()
+        if crash and name in self.up:
+            self.loop.run_for(self.random.choice([0, 0.001, 0.005, 0.02]))
+            self.crash(name)
+        self.loop.run_for(self.random.choice([0.2, 1, 2.2]))
+        for _ in range(self.random.randint(0, 4)):
+            self.ask()
+        self.loop.run_for(self.random.choice([0, 0.001, 0.005, 0.02]))
+        if self.random.random() < 0.9:
+            self.network.heal_all()
+        if crash and name not in self.up:
+            self.start(name)
+        self.loop.run_for(self.random.choice([0.001, 0.02, 0.2]))
+
     def run(self, actions: int) -> None:
-        """Faults and operations at random moments; between some of them there is time for an election."""
-        self.loop.run_for(self.random.uniform(1, 2))
+        """Faults and operations at random moments."""
         for _ in range(actions):
-            if self.random.random() < 0.4:
+            draw = self.random.random()
+            if draw < 0.4:
+                self.strike()
+            elif draw < 0.6:
                 self.fault()
-            for _ in range(self.random.randint(0, 3)):
+            for _ in range(self.random.randint(0, 2)):
                 self.ask()
-            self.loop.run_for(self.random.choice([0.002, 0.02, 0.2, 2]) * self.random.random())
+            self.loop.run_for(self.random.choice([0.002, 0.02, 0.2]) * self.random.random())
             if len(self.up) <= len(self.names) // 2:
                 self.start(self.random.choice([each for each in self.names if each not in self.up]))
             if self.random.random() < 0.15:

@@ -16,14 +16,14 @@ def test_safety_and_linearizability_over_random_schedules(batch: int) -> None:
     """The members' safety is checked at every step, see raft_world; what clients saw is checked at the end."""
     for seed in range(batch * SCHEDULES, (batch + 1) * SCHEDULES):
         world = World(seed)
-        world.run(24)
+        world.run(9)
         assert linearizable(world.operations()), f"schedule {seed}"
 
 
 @pytest.mark.parametrize("seed", range(100))
 def test_when_faults_end_all_members_agree(seed: int) -> None:
     world = World(seed)
-    world.run(20)
+    world.run(12)
     world.mend()
     world.network.delay = (0.001, 0.01)
     world.loop.run_for(10)
@@ -137,3 +137,43 @@ def test_a_follower_far_behind_gets_a_snapshot() -> None:
 )
 def test_the_checker_itself(history: list[Operation], expected: bool) -> None:
     assert linearizable(history) is expected
+
+
+def test_a_leader_that_was_replaced_and_does_not_know_answers_no_read() -> None:
+    world = quiet()
+    old = world.leaders()[0]
+    for peer in old.peers:
+        world.network.cut(old.id, peer)
+    heir = world.up[old.peers[0]]
+    heir._campaign(pre=False, transfer=True)
+    world.loop.run_for(0.01)
+    answers: list[Any] = []
+    assert heir.propose(("put", "x", "new"), answers.append)
+    world.loop.run_for(0.01)
+    assert answers == [None]
+    assert old.role == heir.role == "leader"
+    stale: list[Any] = []
+    assert old.read(stale.append)
+    world.loop.run_for(5)
+    assert stale == []
+
+
+def test_a_member_that_lacks_what_is_committed_is_not_elected() -> None:
+    world = quiet()
+    leader = world.leaders()[0]
+    behind = leader.peers[0]
+    for other in world.names:
+        if other != behind:
+            world.network.cut(behind, other)
+    answers: list[Any] = []
+    leader.propose(("put", "x", 1), answers.append)
+    world.loop.run_for(0.01)
+    assert answers == [None]
+    world.network.heal_all()
+    world.crash(leader.id)
+    for _ in range(5):
+        world.up[behind]._campaign(pre=False, transfer=True)
+        world.loop.run_for(0.05)
+        assert world.up[behind].role != "leader"
+    world.loop.run_for(5)
+    assert [member.id for member in world.leaders()] == [leader.peers[1]]
