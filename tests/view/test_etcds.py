@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from controlplane.etcd.serving import serve
+from controlplane.etcd.grpc_thread import serve
 from controlplane.view.etcds import ours, real
 
 
