@@ -34,7 +34,7 @@ def grade(problem: Problem, solution: str) -> list[Outcome]:
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         for source in problem.given:
             exec(compiled(source, "given"), namespace)
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception, SystemExit):
             exec(compiled(solution, problem.name), namespace)
     return [run(cell, namespace) for cell in problem.graded]
 

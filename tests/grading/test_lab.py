@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from controlplane.grading.lab import Lab
-from controlplane.grading.source import LABS, notebook_of, read
+from controlplane.grading.source import LABS, labs, notebook_of, read
 from controlplane.grading.whole import findings
 
 NAME = "lab-03-controllers"
@@ -71,8 +71,9 @@ def test_a_lab_without_its_folder_finds_the_release(tmp_path: Path, monkeypatch:
     assert Lab(NAME).path == notebook_of(NAME, LABS)
 
 
-def test_a_whole_notebook_has_no_findings(lab: Lab) -> None:
-    assert findings(lab.path.absolute()) == []
+@pytest.mark.parametrize("name", labs(LABS))
+def test_a_whole_notebook_has_no_findings(name: str) -> None:
+    assert findings(notebook_of(name, LABS)) == []
 
 
 def test_deleted_copied_and_changed_cells_are_explained(lab: Lab) -> None:
@@ -86,7 +87,7 @@ def test_deleted_copied_and_changed_cells_are_explained(lab: Lab) -> None:
     stranger["metadata"]["nbgrader"]["grade_id"] = "filters-all"
     notebook["cells"].append(stranger)
     lab.path.write_text(json.dumps(notebook))
-    assert findings(lab.path.absolute()) == [
+    assert findings(lab.path) == [
         "The cell 'queue-order' is there 2 times: delete the copies, keep one.",
         "The cell 'queue-once' is missing: take it again from the lab as it was handed out.",
         "The cell 'queue-again' was changed; grading takes it as it was handed out.",

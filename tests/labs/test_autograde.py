@@ -23,6 +23,7 @@ def submission(lab: str, solutions: dict[str, str]) -> nbformat.NotebookNode:
     return notebook
 
 
+@pytest.mark.filterwarnings("ignore:Object of type")  # nbgrader's own queries
 @pytest.mark.parametrize("lab", labs())
 def test_nbgrader_gives_the_same_scores(lab: str, tmp_path: Path) -> None:
     """Right and noisy on stderr: full points.  Untouched: none.  One mutant of each problem: what it must lose.
