@@ -3,6 +3,7 @@
 import io
 import logging
 import sys
+import time
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
 
@@ -100,6 +101,26 @@ def test_an_endless_loop_ends_even_if_it_catches_all_exceptions(monkeypatch: pyt
                 pass
 
     assert said(test).startswith("Expected an answer, but after 0.2 s there was none")
+
+
+def test_an_interruption_that_was_made_into_another_error_is_told_as_what_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(checks, "SECONDS", 0.2)
+
+    def test(c: Story) -> None:
+        try:
+            while True:
+                pass
+        except BaseException:
+            raise ValueError("something else") from None
+
+    assert said(test).startswith("Expected an answer, but after 0.2 s there was none")
+
+
+def test_who_only_waits_is_stopped_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "WAITING", 0.1)
+    assert "there was none" in said(lambda c: time.sleep(5))
 
 
 def test_leaving_is_a_failure() -> None:
