@@ -36,8 +36,8 @@ class Housekeeping:
         self.rng = server.rng("housekeeping")
         self._revision = server.store.revision  # as it was one compaction period ago
         self._expiring: deque[tuple[float, ResourceInfo, Entry]] = deque()
-        self._addresses: dict[str, bytes] = {}  # cluster IP -> key of the Service that has it
-        self._ports: dict[int, bytes] = {}
+        self._taken: set[str | int] = set()  # cluster IPs and node ports
+        self._takers: dict[bytes, set[str | int]] = {}  # key of a Service -> those that it has
         self._running = True
         self._load_services()
         self.loop.call_later(BOOKMARK_PERIOD, self._bookmarks)
@@ -119,22 +119,18 @@ class Housekeeping:
     def _take(self, entry: Entry) -> None:
         self._release(entry.key)
         spec = entry.obj["spec"]
-        for address in spec.get("clusterIPs") or [spec.get("clusterIP")]:
-            if address and address != "None":
-                self._addresses[address] = entry.key
-        for port in spec.get("ports") or []:
-            if port.get("nodePort"):
-                self._ports[port["nodePort"]] = entry.key
-        if spec.get("healthCheckNodePort"):
-            self._ports[spec["healthCheckNodePort"]] = entry.key
+        taken: set[str | int] = {address for address in spec.get("clusterIPs") or [spec.get("clusterIP")] if address}
+        taken |= {port["nodePort"] for port in spec.get("ports") or [] if port.get("nodePort")}
+        taken |= {spec["healthCheckNodePort"]} if spec.get("healthCheckNodePort") else set()
+        taken.discard("None")
+        self._taken |= taken
+        self._takers[entry.key] = taken
 
     def _release(self, key: bytes) -> None:
-        for taken in (self._addresses, self._ports):
-            for value in [value for value, owner in taken.items() if owner == key]:
-                del taken[value]  # type: ignore[arg-type]
+        self._taken -= self._takers.pop(key, set())
 
     def cluster_ip_used(self, address: str) -> bool:
-        return address in self._addresses
+        return address in self._taken
 
     def node_port_used(self, port: int) -> bool:
-        return port in self._ports
+        return port in self._taken
