@@ -11,7 +11,7 @@ import anywidget
 import traitlets
 
 from controlplane.view.history import History
-from controlplane.view.map import MODULE
+from controlplane.view.map import module
 from controlplane.view.recording import as_json, recording
 
 
@@ -23,7 +23,7 @@ class HasHistory(Protocol):
 class LiveMap(anywidget.AnyWidget):
     """The same player as `Map`, fed by the kernel."""
 
-    _esm = MODULE
+    _esm = module()
     recording = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, history: History, **rest: Any) -> None:

@@ -1,5 +1,6 @@
 // The moving map: plays a recording (view/recording.py) in the page, without the kernel and without the network.
 // A plain ES module: `mount(element, recording)`; as an anywidget, `render({model, el})`.
+// view/map.py adds STYLE, which is map.css.
 
 const MARKS = { ready: "●", waiting: "○", failed: "✗", lost: "?", going: "◌" };
 const MEANING = { ready: "ready", waiting: "not ready", failed: "failed", lost: "on a lost node", going: "terminating" };
@@ -9,46 +10,6 @@ const SPEEDS = [0.5, 1, 2, 5, 20, 100]; // steps a second
 const NOISE = new Set(["events", "leases"]);
 const SERVER = "API server";
 const PLACES = { you: "you", controllers: "controllers", scheduler: "scheduler", "Ingress controller": "ingress", "kube-proxy": "service", "load balancer": "service", DNS: "service" };
-
-// The class stands three times where the style of JupyterLab would win otherwise.
-const STYLE = `
-.cpm{font:13px/1.45 system-ui,sans-serif;color:#1f2328;background:#fff;border:1px solid #8c959f;border-radius:6px;padding:8px;max-width:1180px;position:relative;text-align:left}
-.cpm *{box-sizing:border-box}
-.cpm button,.cpm select,.cpm input{font:inherit;color:inherit}
-.cpm-bar{display:flex;flex-wrap:wrap;gap:6px;align-items:center;margin-bottom:6px}
-.cpm-bar button,.cpm-bar select{background:#f6f8fa;border:1px solid #8c959f;border-radius:6px;padding:3px 9px;cursor:pointer}
-.cpm-bar input[type=range]{flex:1 1 160px;min-width:120px;accent-color:#0969da}
-.cpm :focus-visible{outline:3px solid #0969da;outline-offset:1px}
-.cpm.cpm.cpm .cpm-say{min-height:2.9em;margin:0 0 4px;padding:4px 8px;background:#ddf4ff;border-radius:6px}
-.cpm-body{display:flex;gap:10px;flex-wrap:wrap}
-.cpm-map{position:relative;flex:3 1 560px;min-width:0}
-.cpm-side{flex:2 1 300px;min-width:0;max-height:640px;overflow:auto;border-left:1px solid #d0d7de;padding-left:10px}
-.cpm-row{display:flex;flex-wrap:wrap;justify-content:center;align-items:flex-start;gap:14px;margin:0 26px 36px;position:relative}
-.cpm-box{background:#fff;border:1px solid #6e7781;border-radius:6px;padding:5px 9px;position:relative;z-index:1;min-width:110px}
-.cpm-box.brain{background:#eef7ff}
-.cpm-box.lit{border:2px solid #0969da;padding:4px 8px;box-shadow:0 0 0 3px #b6e3ff}
-.cpm-box.down{border-style:dashed;background:#f6f8fa}
-.cpm-node{min-width:230px}
-.cpm .cpm-title{font-weight:600}
-.cpm-map button,.cpm-side button{background:none;border:0;padding:1px 3px;text-align:left;cursor:pointer;border-radius:4px;display:block;width:100%;overflow-wrap:anywhere}
-.cpm-map button:hover,.cpm-side button:hover{background:#eaeef2}
-.cpm-map button[aria-pressed=true]{background:#fff8c5;outline:1px solid #9a6700}
-.cpm-map button.new{font-weight:700}
-.cpm .ready{color:#1a7f37}.cpm .waiting{color:#7d4e00}.cpm .failed{color:#cf222e}.cpm .lost{color:#57606a}.cpm .going{color:#8250df}
-.cpm svg{position:absolute;inset:0;width:100%;height:100%;pointer-events:none;overflow:visible}
-.cpm-row:last-child{flex-wrap:nowrap;gap:9px;margin-bottom:12px}
-.cpm-row:last-child .cpm-box{min-width:76px}
-.cpm path{fill:none;stroke:#afb8c1;stroke-width:1.2}
-.cpm path.write{stroke:#0969da;stroke-width:3.5}
-.cpm path.watch{stroke:#bf3989;stroke-width:2.5;stroke-dasharray:7 4}
-.cpm path.head{stroke:none}.cpm path.head.write{fill:#0969da}.cpm path.head.watch{fill:#bf3989}
-.cpm.cpm.cpm pre{font:12px/1.4 ui-monospace,monospace;background:#f6f8fa;padding:6px;margin:4px 0;white-space:pre-wrap;overflow-wrap:anywhere;color:#1f2328}
-.cpm.cpm.cpm h4{font-size:13px;font-weight:600;margin:8px 0 2px;color:#1f2328}
-.cpm.cpm.cpm p{margin:4px 0}
-.cpm.cpm.cpm ol,.cpm.cpm.cpm ul{margin:0;padding-left:0;list-style:none}
-.cpm li{margin:0}
-.cpm li[aria-current]{background:#ddf4ff}
-.cpm .cpm-key{color:#57606a;font-size:12px}`;
 
 export function applied(old, told) {
   if (told === null || told === undefined) return old;

@@ -16,7 +16,7 @@ from controlplane.view import still
 from controlplane.view.history import History
 from controlplane.view.recording import as_json, recording
 
-MODULE = Path(__file__).with_name("map.js")
+FOLDER = Path(__file__).parent
 
 PLAYER = """<div data-cluster-map="{name}">{still}</div>
 <script>(async () => {{
@@ -29,6 +29,12 @@ place.dataset.plays = "yes";
 map.mount(place, recording);
 }}
 }})()</script>"""
+
+
+def module() -> str:
+    """The player as one ES module, with its style."""
+    style = json.dumps((FOLDER / "map.css").read_text(), ensure_ascii=False)
+    return f"{(FOLDER / 'map.js').read_text()}\nconst STYLE = {style};\n"
 
 
 class Map:
@@ -44,7 +50,7 @@ class Map:
         return PLAYER.format(
             name=hashlib.sha256(recorded.encode()).hexdigest()[:12],
             still=picture.html(self.scene),
-            module=json.dumps(MODULE.read_text(), ensure_ascii=False).replace("<", "\\u003c"),
+            module=json.dumps(module(), ensure_ascii=False).replace("<", "\\u003c"),
             recording=recorded,
         )
 

@@ -23,6 +23,7 @@ CELLS = [
     "cluster.show()",
     "live.follow(cluster)",
     "cluster.kill_node('node-b')\ncluster.run_for('2m')",
+    "from controlplane.view import panel\n\npanel.show(cluster)",
 ]
 
 
@@ -62,7 +63,7 @@ def answers(url: str) -> bool:
 
 
 def test_it_plays_and_follows_in_jupyterlab(browser: Browser, lab: str) -> None:
-    page = browser.new_page(viewport={"width": 1500, "height": 2400})
+    page = browser.new_page(viewport={"width": 1500, "height": 2600})
     page.goto(lab)
     page.wait_for_function(
         "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'", timeout=60_000
@@ -77,6 +78,13 @@ def test_it_plays_and_follows_in_jupyterlab(browser: Browser, lab: str) -> None:
     assert int(slider.input_value()) < end
     page.keyboard.press("Home")  # and JupyterLab leaves the keys to the map
     expect(slider).to_have_value("0")
+    page.get_by_label("node", exact=True).select_option("node-b")
+    page.get_by_role("button", name="power on").click()
+    expect(page.get_by_text("node-b is switched on")).to_be_visible()
+    expect(page.locator(".cpm").nth(2).locator("[data-box='node node-b']")).to_contain_text("Ready")
+    page.get_by_role("button", name="drain").click()
+    expect(page.get_by_text("kubectl drain node-b --ignore-daemonsets")).to_be_visible()
+    expect(page.locator(".cpm").nth(2).locator("[data-box='node node-b']")).to_contain_text("cordoned")
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     page.screenshot(path=Path(SCREENSHOTS) / "map-jupyterlab.png")
     page.close()

@@ -18,7 +18,7 @@ from controlplane import demo, picture
 from controlplane.cluster import Cluster
 from controlplane.conditions import nodes_ready
 from controlplane.view import still
-from controlplane.view.map import MODULE, Map
+from controlplane.view.map import Map, module
 from controlplane.view.recording import applied, as_json, difference, recording
 from tests.view.browser import SCREENSHOTS, opened
 
@@ -70,7 +70,7 @@ def test_the_same_run_is_the_same_page(cluster: Cluster) -> None:
 
 def test_nothing_in_it_comes_from_the_network(cluster: Cluster) -> None:
     html = cluster.show().html()
-    assert "http" not in MODULE.read_text().replace("http://www.w3.org/2000/svg", "").replace("r.http", "")
+    assert "http" not in module().replace("http://www.w3.org/2000/svg", "").replace("r.http", "")
     assert "<script src" not in html and "<link" not in html
 
 
@@ -94,7 +94,7 @@ def test_the_browser_sees_every_revision_as_the_store_has_it(player: Page, clust
             }
             return all;
         }""",
-        [MODULE.read_text(), recording(cluster.history)],
+        [module(), recording(cluster.history)],
     )
     assert len(found) == len(cluster.history.writes)
     for revision, state in found[:: max(1, len(found) // 20)]:
@@ -115,7 +115,7 @@ def test_its_yaml_is_yaml(player: Page, cluster: Cluster) -> None:
             const map = await import(URL.createObjectURL(new Blob([source], {type: "text/javascript"})));
             return objects.map((object) => map.yaml(object));
         }""",
-        [MODULE.read_text(), objects],
+        [module(), objects],
     )
     assert [yaml.safe_load(text) for text in texts] == objects
 
