@@ -155,7 +155,7 @@ def run(seed: int = 0, out: Out = print) -> Cluster:
     out(cluster.picture())
     out(f"   ready after {cluster.elapsed:.1f} s of virtual time, {len(cluster.log)} requests to the API server\n")
 
-    out(f"2. 1,000 requests from the Internet to {URL} through the Ingress, by Pod that answered:")
+    out(f"2. 1,000 requests from the Internet to {URL} through the Ingress; answers by Pod:")
     tally = send(cluster)
     for line in bars(tally.by_pod):
         out(line)
@@ -167,10 +167,10 @@ def run(seed: int = 0, out: Out = print) -> Cluster:
         out(line)
     out(f"   {load.tally.sent} requests, {load.tally.failed} lost\n")
 
-    out("4. The power of node-b fails.  Seconds since then, and what the API server says:")
+    out("4. The power of node-b fails.  Seconds since then, and what the API server says (here: on node-b):")
     loss = NodeLoss(cluster).run()
     for at, seen in loss.timeline:
-        out(f"  {at:6.1f} s  {seen}")
+        out(f"  {at:6.1f} s  {seen.removeprefix('node-b ')}")
     failures = loss.failures()
     if failures:
         out(
@@ -183,4 +183,5 @@ def run(seed: int = 0, out: Out = print) -> Cluster:
     out("5. node-b is back.")
     bring_back(cluster)
     out(cluster.picture())
+    out("   No Pod moves back: the scheduler places new ones only.")
     return cluster
