@@ -1,4 +1,4 @@
-"""Rooms import only what the table in CONTRIBUTING.md allows them."""
+"""Rooms import only what the table in docs/architecture.md allows them."""
 
 import ast
 from collections.abc import Iterator
