@@ -92,8 +92,17 @@ def _parse_etcd(context: click.Context, parameter: click.Parameter, value: str) 
     metavar="URL",
     help="Keep everything in the etcd at etcd://HOST:PORT; in memory if not given.",
 )
+@click.option("--real", is_flag=True, help="Run Pods as processes of this computer, not simulated.")
 def up(
-    nodes: int, seed: int, port: int, host: str, token: str, kubeconfig: Path | None, parts: tuple[str, ...], etcd: str
+    nodes: int,
+    seed: int,
+    port: int,
+    host: str,
+    token: str,
+    kubeconfig: Path | None,
+    parts: tuple[str, ...],
+    etcd: str,
+    real: bool,
 ) -> None:
     """Run a cluster on the computer's clock until Ctrl-C or SIGTERM, and serve its API over HTTPS."""
     with contextlib.ExitStack() as cleanup:
@@ -101,7 +110,7 @@ def up(
             folder = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="controlplane-"))
             kubeconfig = Path(folder) / "kubeconfig"
         try:
-            asyncio.run(_up(nodes if "nodes" in parts else 0, seed, port, host, token, kubeconfig, parts, etcd))
+            asyncio.run(_up(nodes if "nodes" in parts else 0, seed, port, host, token, kubeconfig, parts, etcd, real))
         except OSError as error:
             where = f" ({error.filename})" if error.filename else f" ({host}:{port})"
             raise click.ClickException(f"cannot serve: {error.strerror or error}{where}") from None
@@ -110,7 +119,15 @@ def up(
 
 
 async def _up(
-    nodes: int, seed: int, port: int, host: str, token: str, kubeconfig: Path, parts: tuple[str, ...], etcd: str
+    nodes: int,
+    seed: int,
+    port: int,
+    host: str,
+    token: str,
+    kubeconfig: Path,
+    parts: tuple[str, ...],
+    etcd: str,
+    real: bool,
 ) -> None:
     from controlplane.apiserver.http import make_token, serve
     from controlplane.clock import WallLoop
@@ -126,6 +143,7 @@ async def _up(
         nodes,
         seed=seed,
         clock="wall",
+        runtime="process" if real else "simulated",
         scheduler=Scheduler if "scheduler" in parts else None,
         controllers=DEFAULT_CONTROLLERS if "controllers" in parts else None,
         ingress=traffic,
@@ -138,6 +156,8 @@ async def _up(
     def ready(url: str) -> None:
         click.echo(f"ready {url}")
         click.echo(f"export KUBECONFIG={kubeconfig.absolute()}")
+        if cluster.real is not None:
+            click.echo(f"ingress {cluster.real.url}")
         click.echo(f"{', '.join(parts)}; {nodes} nodes; Ctrl-C ends it", err=True)
         sys.stdout.flush()
 

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from controlplane.view.map import Map
 
 if TYPE_CHECKING:
-    from controlplane.real import RealWorld
+    from controlplane.real.world import RealWorld
 
 LOG_LENGTH = 1_000_000  # requests that the log keeps
 OWN_CACHES = 50  # nodes; in a larger cluster the kube-proxies of all nodes share one cache, to save memory
@@ -108,7 +108,7 @@ class Cluster:
         self.server = ApiServer(self.loop, self.store, plugins=admission, service_net=service_net)
         self.server.on_audit.append(self.log.append)
         self.client = self.client_as("kubernetes-admin", "system:masters")
-        self.network = Network(self.loop)
+        self.network = self.real.network if self.real is not None else Network(self.loop)
         self.parts: dict[str, Part] = {}
         self.machines: dict[str, Machine] = {}
         self.images = ImageTable()
@@ -121,7 +121,7 @@ class Cluster:
             ("load_balancer", load_balancer, LoadBalancer, "system:cloud-controller-manager"),
             ("dns", dns, ClusterDns, "system:serviceaccount:kube-system:coredns"),
         ):
-            self._add(name, self._with_network(default) if part == "default" else part, user)
+            self._add(name, self._with_network(name, default) if part == "default" else part, user)
         names = node_names(nodes) if isinstance(nodes, int) else list(nodes)
         self._share_caches = len(names) > OWN_CACHES
         for name in names:
@@ -133,8 +133,8 @@ class Cluster:
         """A client that calls as `user`."""
         return LocalClient(self.server, UserInfo(user, (*groups, "system:authenticated")))
 
-    def _with_network(self, part: Callable[[Loop, Client, Network], Part]) -> MakePart:
-        return lambda loop, client: part(loop, client, self.network)
+    def _with_network(self, name: str, part: Callable[[Loop, Client, Network], Part]) -> MakePart:
+        return getattr(self.real, name, None) or (lambda loop, client: part(loop, client, self.network))
 
     def _add(self, name: str, make: MakePart | None, user: str) -> None:
         if make is not None:
@@ -381,7 +381,7 @@ class Cluster:
 
 
 def _real_world(loop: Loop) -> RealWorld:
-    from controlplane.real import RealWorld  # needs processes and sockets, which a browser does not have
+    from controlplane.real.world import RealWorld  # needs processes and sockets, which a browser does not have
 
     return RealWorld(loop)
 

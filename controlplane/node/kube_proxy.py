@@ -21,7 +21,8 @@ ZONE = "topology.kubernetes.io/zone"
 class RuledNetwork(Protocol):
     """What takes the rules of a node."""
 
-    def set_rules(self, node: str, rules: NodeRules) -> None: ...
+    def set_rules(self, node: str, rules: NodeRules) -> None:
+        """From now on `rules` hold; called again when they have changed."""
 
 
 class ServiceTable:
@@ -157,6 +158,7 @@ class KubeProxy:
         if self._services.zoned and not self._rules.zone:
             self._rules.zone = self._zone()
         self._rules.table = self._services.table
+        self.network.set_rules(self.node_name, self._rules)
 
     def _zone(self) -> str:
         """The zone of this node, for Services that ask to stay close."""

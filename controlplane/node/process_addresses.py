@@ -10,8 +10,10 @@ of 127.0.0.1, which `place` knows.  *Note*: programs outside the cluster, and Po
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
+from pathlib import Path
 
 FIRST, LAST = 64, 190  # second parts of the blocks
 KEEPER = 10256  # the port by which a block is held
@@ -29,7 +31,7 @@ class Addresses:
         if self.block is None:
             self._keeper.close()
             raise OSError("no block of loopback addresses is free: too many clusters run on this computer")
-        self._nodes = 0
+        self.lowest_port = _lowest_port()
 
     def _take(self, block: int) -> bool:
         try:
@@ -64,3 +66,13 @@ class Addresses:
     def close(self) -> None:
         """Give the block back."""
         self._keeper.close()
+
+
+def _lowest_port() -> int:
+    """The lowest port at which this program may listen."""
+    if os.geteuid() == 0:
+        return 1
+    try:
+        return int(Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text())
+    except (OSError, ValueError):
+        return 1024

@@ -18,6 +18,7 @@ from controlplane.clock import WallLoop
 from controlplane.node import apps
 from controlplane.node.address_pool import AddressPool
 from controlplane.node.images import image_id
+from controlplane.node.network import PodNetwork
 from controlplane.node.process_addresses import Addresses
 from controlplane.node.process_container import KILLED, ProcessContainer, prepare
 from controlplane.node.process_files import PodFiles, read_log
@@ -57,12 +58,21 @@ class ProcessRuntime:
     name = "process"
     version = "1.0"
 
-    def __init__(self, loop: WallLoop, io: InputOutput, addresses: Addresses, node: str, address: str) -> None:
+    def __init__(
+        self,
+        loop: WallLoop,
+        io: InputOutput,
+        addresses: Addresses,
+        node: str,
+        address: str,
+        network: PodNetwork | None = None,
+    ) -> None:
         self.loop = loop
         self.io = io
         self.addresses = addresses
         self.node = node
         self.address = address
+        self.network = network
         self._rng = loop.rng(f"runtime/{node}")
         self._on_exit: OnExit | None = None
         self._pool: AddressPool | None = None
@@ -79,6 +89,8 @@ class ProcessRuntime:
 
     def attach(self, pod_cidr: str, on_exit: OnExit) -> None:
         self._on_exit = on_exit
+        if self.network is not None:
+            self.network.node_up(self.node)
         if pod_cidr and (self._pool is None or pod_cidr != self._pool.cidr):
             self._pool = AddressPool(pod_cidr)
 
@@ -99,6 +111,8 @@ class ProcessRuntime:
         self._by_pod.clear()
         self._containers.clear()
         self._commands.clear()
+        if self.network is not None:
+            self.network.node_down(self.node)
 
     @property
     def shim(self) -> Supervisor:

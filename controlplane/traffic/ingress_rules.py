@@ -63,6 +63,12 @@ class Routes:
         """The hosts that the rules name, wildcards left out."""
         return [host for host in self._hosts if host and not host.startswith("*.")]
 
+    @property
+    def backends(self) -> list[Backend]:
+        """Every backend that a request may be given to, once."""
+        named = [rule.backend for rules in self._hosts.values() for rule in rules]
+        return list(dict.fromkeys([*named, *([self._default] if self._default is not None else [])]))
+
     def match(self, host: str, path: str) -> Backend | None:
         """Where the request goes, or None."""
         path = path.partition("?")[0]

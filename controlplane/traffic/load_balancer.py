@@ -21,12 +21,19 @@ RETRY = 10.0
 
 
 class LoadBalancer:
-    """The load balancers of one cluster.  `informers` may be shared."""
+    """The load balancers of one cluster, with addresses of `pool`.  `informers` may be shared."""
 
     def __init__(
-        self, loop: Loop, client: Client, network: Network, *, informers: InformerFactory | None = None
+        self,
+        loop: Loop,
+        client: Client,
+        network: Network,
+        *,
+        informers: InformerFactory | None = None,
+        pool: str = POOL,
     ) -> None:
         self.loop = loop
+        self.pool = pool
         self.client = client
         self.network = network
         self.running = False
@@ -81,7 +88,7 @@ class LoadBalancer:
         """The address that the Service has, the one it asks for, or the next of the pool."""
         taken = set(self._addresses.values())
         had: list[str] = [i["ip"] for i in (status.get("loadBalancer") or {}).get("ingress") or () if i.get("ip")]
-        pool = [POOL.format(n) for n in range(FIRST, LAST + 1)]
+        pool = [self.pool.format(n) for n in range(FIRST, LAST + 1)]
         return next(ip for ip in (*had, *([wanted] if wanted else []), *pool) if ip not in taken)
 
     def _release(self, key: str, service: Obj | None) -> None:

@@ -15,7 +15,7 @@ import pytest
 from controlplane.cluster import Cluster
 from controlplane.conditions import is_ready
 from controlplane.node.runtime import ExecResult
-from tests.node.real import get, main_status, pod, processes, real_cluster, wait
+from tests.real.cluster import get, main_status, pod, processes, real_cluster, wait
 
 
 @pytest.fixture(scope="module")
@@ -239,7 +239,7 @@ def test_a_kubelet_that_starts_again_adopts_what_runs(cluster: Cluster) -> None:
 
 PARENT = """
 import os, sys
-from tests.node.real import pod, real_cluster
+from tests.real.cluster import pod, real_cluster
 with real_cluster() as cluster:
     env = [{"name": "MARK", "value": sys.argv[1]}]
     away = "import os, time; os.fork() or os.setsid(); time.sleep(600)"

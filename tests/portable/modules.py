@@ -8,7 +8,7 @@ PACKAGE = ROOT / "controlplane"
 
 # The parts that need an operating system or a screen, by path inside the package (* stands for folders too).
 NATIVE = ["cli.py", "__main__.py", "live/*", "view/*", "grading/*"]
-NATIVE += ["apiserver/http*", "client/remote*", "etcd/grpc*", "node/process*", "node/apps/*", "real.py"]
+NATIVE += ["apiserver/http*", "client/remote*", "etcd/grpc*", "node/process*", "node/apps/*", "real/*"]
 
 
 def portable_files() -> list[Path]:
