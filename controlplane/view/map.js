@@ -255,6 +255,7 @@ class View {
     boxes.set("etcd", ["brain", "brain", [{ title: "etcd" }, `revision ${this.revision()}`]]);
     for (const [id, [element]] of this.boxes) if (!boxes.has(id)) { element.remove(); this.boxes.delete(id); }
     for (const [id, [row, classes, parts]] of boxes) this.box(id, row, classes, parts);
+    this.rows.nodes.style.flexWrap = shown.nodes.length > 3 ? "wrap" : "nowrap"; // a few stand side by side, however narrow
     const lit = new Set(step ? ["server", this.placeOf(step.by), ...(step.refused ? [] : ["etcd"])] : []);
     for (const [id, [element]] of this.boxes) element.classList.toggle("lit", lit.has(id));
     this.wires();
