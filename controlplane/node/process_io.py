@@ -37,7 +37,10 @@ class InputOutput:
 
     def start(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         """Run a coroutine in the thread to its end."""
-        self.call(self._start, coroutine)
+        if self.asyncio.is_closed():
+            coroutine.close()
+        else:
+            self.call(self._start, coroutine)
 
     def _start(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         task = self.asyncio.create_task(coroutine)

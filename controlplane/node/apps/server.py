@@ -53,7 +53,6 @@ class Server(ThreadingMixIn, HTTPServer):
     def server_bind(self) -> None:
         """Without the look-up of the host's name, which http.server would wait for."""
         self.socket.setsockopt(6, 1, 1)  # TCP_NODELAY
-        self.allow_reuse_address = True
         super(HTTPServer, self).server_bind()
         self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
 
