@@ -2,7 +2,8 @@
 
 (kubernetes: pkg/registry/core/pod/rest/subresources.go; apimachinery: pkg/util/remotecommand)
 
-*Note*: over a WebSocket only, as kubectl speaks it since 1.31; SPDY, which older ones speak, is left out here.
+*Note*: over a WebSocket only, as kubectl speaks it since 1.31; SPDY, which older ones speak, is left out here, and so
+are port-forward and the proxies to Pods, Services and nodes.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The EndpointSlice controller: which Pods stand behind a Service (upstream: pkg/controller/endpointslice).
 
-*Note*: topology hints and the annotation with the time of the last change are left out here.
+*Note*: topology hints and the annotation with the time of the last change are left out here, and so is the controller
+of Endpoints, the deprecated form of the same: `kubectl get endpoints` finds none.
 """
 
 from __future__ import annotations
