@@ -84,7 +84,7 @@ def run_command(runtime: SimulatedRuntime, process: Process, command: list[str],
     steps = commands.parse(command)
     if steps is None:
         name = command[0] if command else ""
-        runtime.later(0.0, done, 127, "", f'exec: "{name}": executable file not found in $PATH')
+        runtime.later(0.0, done, 127, "", f'exec: "{name}": executable file not found in $PATH\n')
         return
     out: list[str] = []
     err: list[str] = []

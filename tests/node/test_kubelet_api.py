@@ -45,7 +45,7 @@ def test_exec() -> None:
     node.run(1)
     assert results == [
         ExecResult(3, "hi\n", ""),
-        ExecResult(127, "", 'exec: "vim": executable file not found in $PATH'),
+        ExecResult(127, "", 'exec: "vim": executable file not found in $PATH\n'),
     ]
     node.kubelet.api.exec("default", "p", ["kill", "1"], results.append)
     node.run(3)
