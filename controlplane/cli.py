@@ -26,7 +26,7 @@ def main() -> None:
     """The Kubernetes control plane, in Python, to look into and to take apart."""
 
 
-@main.command()
+@main.command(short_help="Tell the story of a two-node cluster, in virtual time.")
 @click.option("--seed", default=0, show_default=True, help="Decides all that is random: the same seed, the same story.")
 def demo(seed: int) -> None:
     """Boot a two-node cluster, send traffic, roll out, lose a node, get it back; all in virtual time."""
@@ -59,7 +59,7 @@ def _parse_etcd(context: click.Context, parameter: click.Parameter, value: str) 
     return value
 
 
-@main.command()
+@main.command(short_help="Keep a cluster alive, and serve its API to kubectl.")
 @click.option("--nodes", default=2, show_default=True, type=click.IntRange(min=0), help="How many nodes.")
 @click.option("--seed", default=0, show_default=True, help="Decides names, uids and ties.")
 @click.option("--port", default=0, show_default=True, type=click.IntRange(0, 65535), help="0 picks a free one.")
@@ -175,4 +175,4 @@ async def _up(
     finally:
         cluster.stop()
     if os.isatty(2):
-        click.echo("stopped", err=True)
+        click.echo("\nstopped", err=True)  # below the ^C
