@@ -28,7 +28,7 @@ def _words(value: Any) -> str:
     if callable(value):
         return str(getattr(value, "__name__", "a function"))
     text = repr(value)
-    return f"a {type(value).__name__}" if " object at 0x" in text else text
+    return f"a {type(value).__name__}" if " at 0x" in text else text
 
 
 def the_same(got: Any, wanted: Any) -> bool:
