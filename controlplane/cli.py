@@ -157,7 +157,7 @@ async def _up(
         click.echo(f"ready {url}")
         click.echo(f"export KUBECONFIG={kubeconfig.absolute()}")
         if cluster.real is not None:
-            click.echo(f"ingress {cluster.real.url}")
+            click.echo(f"ingress {cluster.real.url} {cluster.real.tls_url}")
         click.echo(f"{', '.join(parts)}; {nodes} node{'s' * (nodes != 1)}; Ctrl-C ends it", err=True)
         sys.stdout.flush()
 

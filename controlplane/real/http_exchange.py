@@ -63,7 +63,7 @@ class Request:
         data = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces if piece)
         return data + b"0\r\n\r\n" if self.complete else data
 
-    def head(self, client: str, port: int) -> bytes:
+    def head(self, client: str, port: int, scheme: bytes) -> bytes:
         """The head that the Pod gets."""
         dropped = HOP_BY_HOP | FORWARDED | _named(self.headers)
         lines = [b"%b %b HTTP/1.1" % (self.method, self.target)]
@@ -72,7 +72,7 @@ class Request:
             lines.append(b"Transfer-Encoding: chunked")
         address, host = client.encode(), self.host.encode("latin-1")
         lines += [b"X-Real-IP: " + address, b"X-Forwarded-For: " + address, b"X-Forwarded-Host: " + host]
-        lines += [b"X-Forwarded-Port: %d" % port, b"X-Forwarded-Proto: http"]
+        lines += [b"X-Forwarded-Port: %d" % port, b"X-Forwarded-Proto: " + scheme]
         return b"\r\n".join(lines) + b"\r\n\r\n"
 
 

@@ -5,7 +5,7 @@ the connection or breaks it off before it has answered and the request may be re
 without endpoints, 502 when every attempt failed, 504 when an answer takes a minute.  Bodies are passed on as they
 come, connections to Pods are kept.
 
-*Note*: TLS, HTTP/2 and WebSockets are left out here.
+*Note*: HTTP/2 and WebSockets are left out here.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 
+from controlplane.real.certificates import Certificates, Pair
 from controlplane.real.http_client import Connection
 from controlplane.real.http_exchange import Request
+from controlplane.real.http_server import Client
 from controlplane.real.tcp_proxy import Place
 from controlplane.traffic.ingress_rules import Backend, Routes
 
@@ -30,20 +32,23 @@ class HttpProxy:
         self.upstreams: dict[Backend, list[Place]] = {}
         self._turns: dict[Backend, itertools.count[int]] = {}
         self._idle: dict[Place, list[Connection]] = {}
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
+        self._certificates = Certificates()
 
-    async def listen(self, host: str, port: int) -> int:
+    async def listen(self, host: str, *, tls: bool = False) -> int:
         """Serve; the port at which."""
-        from controlplane.real.http_server import Client
-
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: Client(self), host, port, backlog=BACKLOG)
-        found: int = self._server.sockets[0].getsockname()[1]
+        loop, context = asyncio.get_running_loop(), self._certificates.context if tls else None
+        server = await loop.create_server(lambda: Client(self), host, 0, backlog=BACKLOG, ssl=context)
+        self._servers.append(server)
+        found: int = server.sockets[0].getsockname()[1]
         return found
 
-    def configure(self, routes: Routes | None, upstreams: dict[Backend, list[Place]]) -> None:
-        """The rules from now on, and where the Pods of each of their Services are."""
+    def configure(
+        self, routes: Routes | None, upstreams: dict[Backend, list[Place]], certificates: dict[str, Pair]
+    ) -> None:
+        """The rules from now on, where the Pods of each of their Services are, and certificates by host."""
         self.routes, self.upstreams = routes, upstreams
+        self._certificates.update(certificates)
         known = {place for places in upstreams.values() for place in places}
         for place in [place for place in self._idle if place not in known]:
             for connection in self._idle.pop(place):

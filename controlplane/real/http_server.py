@@ -180,7 +180,8 @@ class Client(asyncio.Protocol):
         self._connection = connection
         connection.serve(self, request.method == b"HEAD")
         client, port = self.transport.get_extra_info("peername")[0], self.transport.get_extra_info("sockname")[1]
-        head = request.head(client, port)
+        scheme = b"http" if self.transport.get_extra_info("sslcontext") is None else b"https"
+        head = request.head(client, port, scheme)
         connection.write(head + request.take())
 
     def _send_body(self) -> None:

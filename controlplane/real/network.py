@@ -15,7 +15,7 @@ from controlplane.node.service_rules import NodeRules
 from controlplane.real.tcp_proxy import Choose, Listeners, Place
 from controlplane.traffic.network import Network, Rules
 
-PRIVILEGED = 8000  # is added to ports below 1024 where only root may listen there
+PRIVILEGED = 10000  # is added to ports below 1024 where only root may listen there
 
 
 class ProcessNetwork(Network):

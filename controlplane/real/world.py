@@ -10,6 +10,7 @@ from controlplane.node.process_addresses import Addresses
 from controlplane.node.process_io import InputOutput
 from controlplane.node.process_runtime import ProcessRuntime
 from controlplane.real.http_proxy import HttpProxy
+from controlplane.real.ingress import ADDRESS as INGRESS
 from controlplane.real.ingress import ProcessIngress
 from controlplane.real.network import ProcessNetwork
 from controlplane.traffic.load_balancer import LoadBalancer
@@ -20,7 +21,7 @@ POOL = "{}.255.{{}}"  # no Service is given a cluster IP in there
 class RealWorld:
     """The part of one cluster that is not simulated.  `close` leaves no process, no socket and no file behind.
 
-    `url` is where its Ingress controller answers.
+    `url` and `tls_url` are where its Ingress controller answers.
     """
 
     def __init__(self, loop: Loop) -> None:
@@ -32,7 +33,8 @@ class RealWorld:
         self.network = ProcessNetwork(loop, self.io, self.addresses)
         self.runtimes: dict[str, ProcessRuntime] = {}
         self.proxy = HttpProxy()
-        self.url = f"http://127.0.0.1:{self.io.wait(self.proxy.listen('127.0.0.1', 0))}/"
+        self.url = f"http://{INGRESS}:{self.io.wait(self.proxy.listen(INGRESS))}/"
+        self.tls_url = f"https://{INGRESS}:{self.io.wait(self.proxy.listen(INGRESS, tls=True))}/"
 
     def machine(self, name: str, number: int) -> dict[str, Any]:
         """What makes the cluster's next machine a real one: address, runtime and the range of its Pods."""

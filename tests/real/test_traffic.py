@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
+import socket
+import ssl
 import threading
 import time
 import urllib.request
@@ -14,11 +17,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from cryptography import x509
 
 import controlplane
 from controlplane.cluster import Cluster
 from controlplane.conditions import available, nodes_ready
 from controlplane.node.process_addresses import Addresses
+from controlplane.real.certificates import FAKE, self_signed
 from tests.real.cluster import real_cluster
 
 HOST = "shop.example"
@@ -113,6 +118,37 @@ def test_a_service_without_pods_is_unavailable(cluster: Cluster) -> None:
     assert status(ingress(cluster), "nobody.example") == 503
 
 
+def test_a_certificate_from_a_secret(cluster: Cluster) -> None:
+    assert cluster.real is not None
+    place = urlsplit(cluster.real.tls_url)
+
+    def shown(host: str) -> str:
+        context = ssl._create_unverified_context()
+        plain = socket.create_connection((str(place.hostname), int(place.port or 0)), timeout=5)
+        with plain, context.wrap_socket(plain, server_hostname=host) as connection:
+            connection.sendall(f"GET / HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
+            assert connection.recv(100).startswith(b"HTTP/1.1 200 OK")
+            certificate = x509.load_der_x509_certificate(connection.getpeercert(binary_form=True) or b"")
+            return str(certificate.subject.rfc4514_string())
+
+    assert shown(HOST) == f"CN={FAKE}"
+    pair = [base64.b64encode(part).decode() for part in self_signed(HOST)]
+    data = {"tls.crt": pair[0], "tls.key": pair[1]}
+    meta = {"name": "shop-tls"}
+    cluster.apply({"apiVersion": "v1", "kind": "Secret", "metadata": meta, "type": "kubernetes.io/tls", "data": data})
+    cluster.client.patch("ingresses", "web", {"spec": {"tls": [{"hosts": [HOST], "secretName": "shop-tls"}]}})
+    cluster.run_for(0.3)
+    assert shown(HOST) == f"CN={HOST}"
+    assert shown("other.example") == f"CN={FAKE}"
+
+
+def test_ports_that_only_root_may_have_are_moved(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cluster.real is not None
+    network = cluster.real.network
+    monkeypatch.setattr(network.addresses, "lowest_port", 1024)
+    assert [network.place("127.65.1.1", port) for port in (80, 8080)] == [("127.65.1.1", 10080), ("127.65.1.1", 8080)]
+
+
 @pytest.mark.parametrize("size", [0, 1, 100_000, 20_000_000])
 def test_bodies_of_any_size_pass(cluster: Cluster, size: int) -> None:
     assert ask(ingress(cluster), data=b"x" * size).startswith("App v")
@@ -138,8 +174,6 @@ def test_one_connection_serves_many_requests(cluster: Cluster) -> None:
     ],
 )
 def test_malformed_requests_are_refused(cluster: Cluster, head: bytes, answer: bytes) -> None:
-    import socket
-
     place = urlsplit(ingress(cluster))
     with socket.create_connection((str(place.hostname), int(place.port or 0)), timeout=5) as client:
         client.sendall(head)
