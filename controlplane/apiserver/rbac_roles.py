@@ -1,6 +1,7 @@
 """The roles that every cluster has (plugin/pkg/auth/authorizer/rbac/bootstrappolicy/policy.go).
 
-*Note*: upstream has a role for each of its own controllers, too; here those that people bind are kept.
+*Note*: upstream has a role for each of its own controllers, too; here those that people bind are kept.  Upstream's Node
+authorizer lets a kubelet at what belongs to its own Pods alone; here the role that it replaced, system:node, is bound.
 """
 
 from __future__ import annotations
@@ -83,6 +84,22 @@ ROLES: dict[str, list[Obj]] = {
     "edit": _EDIT,
     "view": _VIEW,
     "system:basic-user": [_REVIEWS, _rule(["authentication.k8s.io"], ["selfsubjectreviews"], ["create"])],
+    "system:node": [
+        _rule([""], ["configmaps", "secrets", "services", "persistentvolumeclaims", "persistentvolumes"], READ),
+        _rule([""], ["nodes"], ["create", "delete", "patch", "update", *READ]),
+        _rule([""], ["nodes/status"], ["patch", "update"]),
+        _rule([""], ["pods"], ["create", "delete", *READ]),
+        _rule([""], ["pods/status"], ["patch", "update"]),
+        _rule([""], ["pods/eviction", "serviceaccounts/token"], ["create"]),
+        _rule(["", "events.k8s.io"], ["events"], ["create", "patch", "update"]),
+        _rule(["coordination.k8s.io"], ["leases"], ["create", "delete", "get", "patch", "update"]),
+        _rule(["storage.k8s.io"], ["csinodes"], ["create", "delete", "get", "patch", "update"]),
+    ],
+    "system:node-proxier": [
+        _rule([""], ["services", "endpoints", "nodes"], READ),
+        _rule(["discovery.k8s.io"], ["endpointslices"], READ),
+        _rule(["", "events.k8s.io"], ["events"], ["create", "patch", "update"]),
+    ],
     "system:discovery": [
         _urls(
             *("/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/openapi", "/openapi/*"),
@@ -100,6 +117,8 @@ BINDINGS: dict[str, tuple[str, ...]] = {
     "cluster-admin": ("system:masters",),
     "system:basic-user": ("system:authenticated",),
     "system:discovery": ("system:authenticated",),
+    "system:node": ("system:nodes",),
+    "system:node-proxier": ("system:node-proxier",),
     "system:public-info-viewer": ("system:authenticated", "system:unauthenticated"),
     "system:service-account-issuer-discovery": ("system:serviceaccounts",),
 }

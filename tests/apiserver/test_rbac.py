@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
+from controlplane import demo
 from controlplane.apiserver import rbac
 from controlplane.apiserver.api import UserInfo
 from controlplane.apiserver.server import ApiServer
 from controlplane.client.base import ApiError
 from controlplane.client.local import LocalClient
 from controlplane.clock import Loop, WallLoop
+from controlplane.cluster import Cluster
+from controlplane.conditions import available, nodes_ready
 from tests.apiserver.serving import Served, serving
 
 GROUP = "/apis/rbac.authorization.k8s.io/v1"
@@ -231,3 +234,15 @@ def test_others_can_not(served):
         'users "kubernetes-admin" is forbidden: User "system:serviceaccount:default:robot" cannot impersonate '
         'resource "users" in API group "" at the cluster scope'
     )
+
+
+def test_nodes_go_on_when_rbac_is_switched_on() -> None:
+    cluster = Cluster(nodes=2)
+    cluster.run_until(nodes_ready(2))
+    rbac.enable(cluster.server)
+    cluster.apply(demo.APP)
+    cluster.run_until(available("deployment/web"))
+    cluster.run_for("3m")
+    assert nodes_ready(2)(cluster.client) == ""
+    refused = {(e.user, e.verb, e.resource, e.subresource) for e in cluster.log if e.code == 403}
+    assert not refused
