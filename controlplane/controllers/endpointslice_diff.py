@@ -91,12 +91,22 @@ def desired_slices(
         elif _labels_differ(spare, meta):
             out.update.append(_with(spare, [], meta))
         out.delete.extend(part for part in existing if part is not spare)
-        return out
+        return _reused(out, meta)
     for key, parts in by_ports.items():
         if key not in wanted:
             out.delete.extend(parts)
     for key, (ports, endpoints) in wanted.items():
         _fill(out, by_ports.get(key, []), ports, dict(endpoints), meta)
+    return _reused(out, meta)
+
+
+def _reused(out: Slices, meta: tuple[dict[str, str], Objs]) -> Slices:
+    """A slice that would be deleted takes in what would make a new one, if it is this Service's (upstream: finalize)."""
+    for part in list(out.delete):
+        if out.create and part["metadata"].get("ownerReferences") == meta[1]:
+            ports, endpoints = out.create.pop()
+            out.delete.remove(part)
+            out.update.append({**_with(part, endpoints, meta), "ports": ports})
     return out
 
 
