@@ -77,6 +77,6 @@ def merge_by(server: ApiServer, merge: Merge, keys: Mapping[str, str]) -> None:
         found = handle(replace(request, method="GET", headers={}, body=None))
         if found.entry is None:
             return found
-        return handle(replace(request, method="PUT", headers={}, body=merge(found.entry.obj, request.body, keys)))
+        return handle(replace(request, method="PUT", headers={}, body=merge(found.entry.copy(), request.body, keys)))
 
     server.handle = merged  # type: ignore[method-assign]  # as the notebook does
