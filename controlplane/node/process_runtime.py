@@ -3,8 +3,7 @@
 It needs no root and no Docker.  A process has its own loopback address, the Pod's volumes in its folder, its limits and
 its log; it ends with its shim, and the shim ends with the program that runs this (see `process_shim`).
 
-*Note*: a process sees the whole computer, its files and its processes: this isolates mistakes, not enemies.  CPU
-limits hold to whole cores.
+*Note*: a process sees the whole computer, its files and its processes: this isolates mistakes, not enemies.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The process that all containers of one machine descend from, as containerd's shim is for real containers.
 
 It is started as a program of its own, reads orders as lines of JSON from the socket whose number it is given, and
-reports there.  When the other end closes, however that came about, it kills everything that it ever started.  It uses
-nothing but the standard library and has one thread, so that forking stays safe.
+reports there.  When the other end closes, however that came about, it kills everything that it ever started.  It has
+one thread, so that forking stays safe, and imports little, so that it starts at once.
 
 Every process inherits a variable that says which container it belongs to; so the end of a container reaches those too
 that left its session.  *Note*: on systems without /proc only the container's own process group is found.
@@ -24,17 +24,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from typing import IO, Any
+from typing import Any
+
+from controlplane.node.process_output import Log, bounded
+from controlplane.node.process_table import marked, table
 
 MARK = "CONTROLPLANE_CONTAINER"  # root folder and container id, in the environment of all that belongs to it
-LOG_SIZE = 1 << 20  # bytes; then the log is rotated, and one older file is kept
-LINE_SIZE = 16 << 10  # bytes; longer lines are cut, as the CRI's log files do
-OUTPUT_SIZE = 1 << 20  # bytes of a command's output that are kept
-TICK, REPORT = 0.2, 1.0  # seconds between two looks at memory, and between two reports of usage
+TICK, REPORT = 0.1, 1.0  # seconds between two looks at what is used, and between two reports of usage
+GOODBYE = 2.0  # seconds that the killed get to disappear
+LONGEST_STOP = 1.0  # seconds for which a container that used too much CPU stands still
 MOST_PROCESSES = 256  # of one container: the kubelet's podPidsLimit
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
-PAGE = resource.getpagesize()
-CLOCK = os.sysconf("SC_CLK_TCK")
 
 
 class Child:
@@ -45,39 +45,10 @@ class Child:
         self.process = process
         self.memory_limit = 0
         self.killed_for = ""
-        self.cpu = 0.0
-
-
-class Log:
-    """What a container writes, line by line with the time."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self._rest = b""
-        self._size = 0
-        self._file: IO[bytes] = open(path, "ab", buffering=0)  # noqa: SIM115  # closed in `close`
-
-    def write(self, data: bytes) -> None:
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        if len(self._rest) > LINE_SIZE:
-            lines.append(self._rest)
-            self._rest = b""
-        if not lines:
-            return
-        stamp = f"{time.time():.6f} ".encode()
-        text = b"".join(b"%b%b\n" % (stamp, line[:LINE_SIZE]) for line in lines)
-        self._size += len(text)
-        with contextlib.suppress(OSError):  # a full disk costs the line, not the container
-            self._file.write(text)
-        if self._size > LOG_SIZE:
-            self._file.close()
-            os.replace(self.path, self.path + ".1")
-            self._file, self._size = open(self.path, "ab", buffering=0), 0  # noqa: SIM115
-
-    def close(self) -> None:
-        if self._rest:
-            self.write(b"\n")
-        self._file.close()
+        self.cpu = 0.0  # seconds used, at the last report
+        self.cpu_limit = 0.0  # cores
+        self.cpu_seen = 0.0  # seconds used, at the last look
+        self.stopped_until = 0.0
 
 
 class Shim:
@@ -118,7 +89,16 @@ class Shim:
             pass
         finally:
             self.kill("")
+            self._wait()
             shutil.rmtree(self.root, ignore_errors=True)
+
+    def _wait(self) -> None:
+        """Wait until those that were killed are gone."""
+        end = time.monotonic() + GOODBYE
+        with contextlib.suppress(ChildProcessError):
+            while time.monotonic() < end:
+                if not os.waitpid(-1, os.WNOHANG)[0]:
+                    time.sleep(0.002)
 
     def tell(self, **message: Any) -> None:
         try:
@@ -145,7 +125,7 @@ class Shim:
     ) -> None:
         read, write = os.pipe()
         try:
-            process = self._spawn(id, argv, env, cwd, memory, cpu, stdin=subprocess.DEVNULL, stdout=write, stderr=write)
+            process = self._spawn(id, argv, env, cwd, memory, stdin=subprocess.DEVNULL, stdout=write, stderr=write)
         except OSError as error:
             os.close(read)
             self.tell(event="failed", id=id, message=reason(error, argv[0], cwd))
@@ -153,7 +133,7 @@ class Shim:
         finally:
             os.close(write)
         child = self.containers[id] = Child(id, process)
-        child.memory_limit = memory
+        child.memory_limit, child.cpu_limit = memory, cpu
         kept = Log(log)
         drain = self._collect(read, kept.write)
 
@@ -176,7 +156,7 @@ class Shim:
             with tempfile.TemporaryFile() as file:
                 file.write(stdin.encode())
                 file.seek(0)
-                process = self._spawn(id, argv, env, cwd, 0, 0, stdin=file, stdout=out_write, stderr=err_write)
+                process = self._spawn(id, argv, env, cwd, 0, stdin=file, stdout=out_write, stderr=err_write)
         except OSError as error:
             os.close(out_read)
             os.close(err_read)
@@ -213,7 +193,7 @@ class Shim:
     # Processes ------------------------------------------------------------------------------------------------------
 
     def _spawn(
-        self, id: str, argv: list[str], env: dict[str, str], cwd: str, memory: int, cpu: float, **files: Any
+        self, id: str, argv: list[str], env: dict[str, str], cwd: str, memory: int, **files: Any
     ) -> subprocess.Popen[bytes]:
         def prepare() -> None:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -225,9 +205,6 @@ class Shim:
             if memory:  # between two looks at what all its processes use: none of them can run far ahead
                 with contextlib.suppress(ValueError, OSError):
                     resource.setrlimit(resource.RLIMIT_DATA, (2 * memory + (64 << 20),) * 2)
-            if cpu and hasattr(os, "sched_setaffinity"):  # *Note*: whole cores only
-                cores = sorted(os.sched_getaffinity(0))
-                os.sched_setaffinity(0, cores[: max(1, int(-(-cpu // 1)))])
 
         marked = {**env, MARK: f"{self.root}:{id}"}
         return subprocess.Popen(argv, env=marked, cwd=cwd, start_new_session=True, preexec_fn=prepare, **files)
@@ -307,10 +284,12 @@ class Shim:
                 os.killpg(pid, signal.SIGKILL)
         if not self.containers or now - self._looked < TICK:
             return
-        self._looked = now
+        passed, self._looked = now - self._looked, now
         sums = self._sums()
-        for id, (count, memory, _) in sums.items():
+        for id, (count, memory, cpu) in sums.items():
             child = self.containers[id]
+            if child.cpu_limit:
+                self._throttle(child, cpu, passed, now)
             if child.memory_limit and memory > child.memory_limit:
                 child.killed_for = "OOMKilled"
             if child.killed_for or count > MOST_PROCESSES:
@@ -323,6 +302,25 @@ class Shim:
                 used[id] = [max(cpu - self.containers[id].cpu, 0.0) / passed, memory]
                 self.containers[id].cpu = cpu
             self.tell(event="usage", used=used)
+
+    def _throttle(self, child: Child, cpu: float, passed: float, now: float) -> None:
+        """Stop a container that has used more than its share, for as long as it takes until it has not.
+
+        *Note*: the kernel does this to a control group ten times a second; here it is once in a TICK.
+        """
+        if child.stopped_until and now >= child.stopped_until:
+            child.stopped_until = 0.0
+            self._signal_group(child, signal.SIGCONT)
+        elif not child.stopped_until:
+            rest = (cpu - child.cpu_seen) / child.cpu_limit - passed
+            if rest > 0:
+                child.stopped_until = now + min(rest, LONGEST_STOP)
+                self._signal_group(child, signal.SIGSTOP)
+        child.cpu_seen = cpu
+
+    def _signal_group(self, child: Child, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.process.pid, number)
 
     def _sums(self) -> dict[str, tuple[int, int, float]]:
         """(processes, resident bytes, seconds of CPU) of every container, by session.
@@ -339,52 +337,6 @@ class Shim:
         return sums
 
 
-def table() -> list[tuple[int, int, float]]:
-    """(session, resident bytes, seconds of CPU) of every process."""
-    rows = []
-    if not os.path.isdir("/proc/self"):
-        shown = subprocess.run(["ps", "-axo", "pgid=,rss=,time="], capture_output=True, text=True, check=False).stdout
-        for group, kilobytes, spent in (line.split() for line in shown.splitlines()):
-            seconds = 0.0
-            for part in spent.replace("-", ":").split(":"):
-                seconds = seconds * 60 + float(part)
-            rows.append((int(group), int(kilobytes) * 1024, seconds))
-        return rows
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                with open(f"/proc/{name}/stat", "rb") as file:
-                    fields = file.read().rpartition(b") ")[2].split()
-            except OSError:
-                continue
-            rows.append((int(fields[3]), int(fields[21]) * PAGE, (int(fields[11]) + int(fields[12])) / CLOCK))
-    return rows
-
-
-def marked(mark: bytes) -> list[int]:
-    """The processes in whose environment a variable begins with `mark`."""
-    found = []
-    names = os.listdir("/proc") if os.path.isdir("/proc/self") else []
-    for name in names:
-        if name.isdigit():
-            try:
-                with open(f"/proc/{name}/environ", "rb") as file:
-                    if mark in file.read():
-                        found.append(int(name))
-            except OSError:
-                continue
-    return found
-
-
-def bounded(kept: bytearray) -> Callable[[bytes], None]:
-    """Keeps the beginning of what it is given."""
-
-    def take(data: bytes) -> None:
-        kept.extend(data[: OUTPUT_SIZE - len(kept)])
-
-    return take
-
-
 def reason(error: OSError, program: str, cwd: str) -> str:
     """Why a program did not start, as runc says it."""
     if isinstance(error, FileNotFoundError) and error.filename == cwd:
@@ -394,5 +346,7 @@ def reason(error: OSError, program: str, cwd: str) -> str:
     return f'exec: "{program}": {os.strerror(error.errno or 0).lower()}'
 
 
-if __name__ == "__main__":
-    Shim(socket.socket(fileno=int(sys.argv[1])), sys.argv[2]).run()
+def main() -> None:
+    """Arguments: the number of the socket, and the folder."""
+    number, root = sys.argv[-2:]
+    Shim(socket.socket(fileno=int(number)), root).run()

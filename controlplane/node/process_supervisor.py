@@ -17,7 +17,8 @@ from typing import Any
 
 from controlplane.node.process_io import InputOutput
 
-SHIM = Path(__file__).with_name("process_shim.py")
+PACKAGES = Path(__file__).parents[2]
+SHIM = "import sys; sys.path.insert(0, sys.argv[1]); from controlplane.node.process_shim import main; main()"
 PATIENCE = 5.0  # seconds that the shim gets to end what it started
 
 
@@ -37,7 +38,7 @@ class Supervisor:
         self._socket, theirs = socket.socketpair()
         self._buffer = b""
         self._closed = False
-        command = [sys.executable, "-I", "-S", str(SHIM), str(theirs.fileno()), str(self.root)]
+        command = [sys.executable, "-I", "-S", "-c", SHIM, str(PACKAGES), str(theirs.fileno()), str(self.root)]
         with theirs:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], start_new_session=True, cwd="/"

@@ -203,6 +203,16 @@ def test_memory_beyond_the_limit_ends_the_container(cluster: Cluster) -> None:
     assert (state["exitCode"], state["reason"]) == (137, "OOMKilled")
 
 
+def test_a_cpu_limit_slows_the_container_down(cluster: Cluster) -> None:
+    spin = (
+        "import time\nbegan = time.monotonic()\nwhile time.process_time() < 0.5: pass\nprint(time.monotonic() - began)"
+    )
+    limits = {"limits": {"cpu": "200m"}}
+    cluster.apply(pod("spinner", "python", command=["python", "-S", "-c", spin], resources=limits, spec=NEVER))
+    assert ended(cluster, "spinner")["exitCode"] == 0
+    assert float(logs(cluster, "spinner")) > 1.0  # half a second of work, of which it may do a fifth in each second
+
+
 def test_a_log_without_end_is_rotated(cluster: Cluster) -> None:
     script = "for i in range(400000): print('line', i)\nprint('the last')"
     cluster.apply(pod("talker", "python", command=["python", "-c", script], spec=NEVER))
