@@ -1,7 +1,7 @@
 """A client through which everything goes wrong that can go wrong between a component and its API server.
 
 Requests are refused with conflicts, get no answer (before or after they were done), and watches repeat events, bring
-them late, fall silent and break, after which they must be listed anew.  All of it is drawn from a seed; `heal()` ends it.
+them late, fall silent and break, after which they must be listed anew.  A seed decides all of it; `heal()` ends it.
 
 What is not among it: a watch that loses one event and goes on as if nothing had happened.  No API server does that.
 """

@@ -31,8 +31,8 @@ from controlplane.controllers.revisions import (
 )
 from controlplane.labels import Selector, from_label_selector
 
-# Seconds that it takes upstream until a scale-down is written, seen and answered.  Without them, the steps of a roll-out
-# would all fall on one instant, and its new Pods start two by two.
+# Seconds that it takes upstream until a scale-down is written, seen and answered.  Without them, the steps of a
+# roll-out would all fall on one instant, and its new Pods start two by two.
 ROUND_TRIP = 0.02
 LAG = 1.0  # seconds after which to look again whether the cache shows our own writes
 
@@ -42,6 +42,7 @@ class DeploymentController(Controller):
 
     name = "deployment-controller"
     watches: ClassVar = {"deployments": "on_deployment", "replicasets": "on_replica_set", "pods": "on_pod"}
+
     def prepare(self) -> None:
         self.deployments = self.informer("deployments")
         self.replica_sets = self.informer("replicasets")

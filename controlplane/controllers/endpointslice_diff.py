@@ -101,7 +101,7 @@ def desired_slices(
 
 
 def _reused(out: Slices, meta: tuple[dict[str, str], Objs]) -> Slices:
-    """A slice that would be deleted takes in what would make a new one, if it is this Service's (upstream: finalize)."""
+    """A slice of this Service that would be deleted takes in what would make a new one (upstream: finalize)."""
     for part in list(out.delete):
         if out.create and part["metadata"].get("ownerReferences") == meta[1]:
             ports, endpoints = out.create.pop()

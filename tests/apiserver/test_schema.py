@@ -129,7 +129,7 @@ def test_zero_values_are_left_out_where_upstream_leaves_them_out(path, sent, kep
 def test_what_has_no_omitempty_is_always_written(api_version, kind, obj, written):
     value, _ = type_of(api_version, kind).decode(obj)
     if written is None:
-        template = {"metadata": {}, "spec": {"containers": []}}
+        template: dict[str, Any] = {"metadata": {}, "spec": {"containers": []}}
         written = {
             "metadata": {},
             "spec": {"replicas": 0, "selector": None, "template": template, "strategy": {}},

@@ -27,7 +27,7 @@ MAY_IMPORT = {
     "real": {"node", "traffic", *COMPONENT},
     "cluster": {"conditions", "machine", "picture", "real", *ALL_PARTS},
     "live": {"cluster", "conditions", *COMPONENT},
-    "view": {"cluster", "conditions", "picture", *COMPONENT},
+    "view": {"cluster", "conditions", "picture", "scheduler", *COMPONENT},
     "demo": {"cluster", "conditions", "traffic", *COMPONENT},
 }
 EXCEPTIONS = {"client/local.py": {"apiserver"}, "cluster.py": {"view"}}  # a cluster shows itself, when asked to
