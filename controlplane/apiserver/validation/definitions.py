@@ -2,18 +2,16 @@
 
 Upstream checks another form of them: what is the same in all versions stands above the versions there, and that is what
 the paths in its messages say.
-
-*Note*: a CA bundle is not looked at.
 """
 
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from controlplane.apiserver import fields
 from controlplane.apiserver.fields import FieldError, Raw, go_json
 from controlplane.apiserver.validation import text
+from controlplane.apiserver.validation.crd_conversion import one_of
 from controlplane.apiserver.validation.meta import immutable
 from controlplane.apiserver.validation.schemas import schema_errors
 from controlplane.apiserver.validation.semantics import same
@@ -136,12 +134,6 @@ def _stored(spec: Obj, status: Obj) -> Errors:
     ]
 
 
-def _one_of(value: str, accepted: tuple[str, ...], path: str) -> Errors:
-    if value in accepted:
-        return []
-    return [fields.not_supported(path, value, accepted) if value else fields.required(path)]
-
-
 def _lifted(spec: Obj) -> tuple[Obj, list[Obj]]:
     """What all versions have in common, and the versions without that."""
     versions: list[Obj] = spec.get("versions") or []
@@ -181,7 +173,7 @@ def _spec(spec: Obj) -> Errors:
         errors.append(fields.invalid("spec.group", group, ",".join(wrong)))
     elif "." not in group:
         errors.append(fields.invalid("spec.group", group, "should be a domain with at least one dot"))
-    errors += _one_of(spec.get("scope", ""), ("Cluster", "Namespaced"), "spec.scope")
+    errors += one_of(spec.get("scope", ""), ("Cluster", "Namespaced"), "spec.scope")
     errors += [
         fields.required(f"spec.versions[{i}].schema.openAPIV3Schema")
         for i, v in enumerate(spec.get("versions") or ())
@@ -209,7 +201,7 @@ def _spec(spec: Obj) -> Errors:
     if conversion is not None and conversion.get("strategy") != "None" and spec.get("preserveUnknownFields"):
         told = "must be None if spec.preserveUnknownFields is true"
         errors.append(fields.invalid("spec.conversion.strategy", conversion.get("strategy", ""), told))
-    return errors + _conversion(conversion)
+    return errors + conversion(conversion)
 
 
 def _has_status(of: Obj) -> bool:
@@ -227,80 +219,6 @@ def _parts(of: Obj, key: str, path: str, has_status: bool) -> Errors:
     for i, column in enumerate(of.get("additionalPrinterColumns") or ()):
         errors += _column(column, f"{path}.additionalPrinterColumns[{i}]")
     return errors + _selectable(of.get("selectableFields") or (), schema, f"{path}.selectableFields")
-
-
-def _conversion(conversion: Obj | None) -> Errors:
-    if conversion is None:
-        return []
-    strategy, at = conversion.get("strategy", ""), "spec.conversion"
-    errors = _one_of(strategy, ("None", "Webhook"), f"{at}.strategy")
-    webhook = conversion.get("webhook") or {}
-    client, reviews = webhook.get("clientConfig"), webhook.get("conversionReviewVersions") or []
-    if strategy != "Webhook":
-        told = "should not be set when strategy is not set to Webhook"
-        if client is not None:
-            errors.append(fields.forbidden(f"{at}.webhookClientConfig", told))
-        if reviews:
-            errors.append(fields.forbidden(f"{at}.conversionReviewVersions", told))
-        return errors
-    if client is None:
-        errors.append(fields.required(f"{at}.webhookClientConfig", "required when strategy is set to Webhook"))
-    else:
-        errors += _client(client, f"{at}.webhookClientConfig")
-    return errors + _reviews(reviews, f"{at}.conversionReviewVersions")
-
-
-def _client(client: Obj, path: str) -> Errors:
-    url, service = client.get("url"), client.get("service")
-    if (url is None) == (service is None):
-        return [fields.required(path, "exactly one of url or service is required")]
-    if url is not None:
-        return _url(url, f"{path}.url")
-    assert service is not None
-    errors: Errors = []
-    if not service.get("namespace"):  # upstream mixes the two up
-        errors.append(fields.required(f"{path}.service.name"))
-    if not service.get("name"):
-        errors.append(fields.required(f"{path}.service.namespace"))
-    if not 1 <= (port := service.get("port", 443)) <= 65535:
-        told = "port is not valid: must be between 1 and 65535, inclusive"
-        errors.append(fields.invalid(f"{path}.service.port", port, told))
-    return errors
-
-
-def _url(url: str, path: str) -> Errors:
-    form = "; desired format: https://host[/path]"
-    try:
-        parts = urlsplit(url)
-    except ValueError as error:
-        return [fields.required(path, f"url must be a valid URL: {error}{form}")]
-    errors: Errors = []
-    if parts.scheme != "https":
-        errors.append(fields.invalid(path, parts.scheme, "'https' is the only allowed URL scheme" + form))
-    user, _, host = parts.netloc.rpartition("@")
-    if not host:
-        errors.append(fields.invalid(path, "", "host must be specified" + form))
-    if user:
-        errors.append(fields.invalid(path, user, "user information is not permitted in the URL"))
-    if parts.fragment:
-        errors.append(fields.invalid(path, parts.fragment, "fragments are not permitted in the URL"))
-    if parts.query:
-        errors.append(fields.invalid(path, parts.query, "query parameters are not permitted in the URL"))
-    return errors
-
-
-def _reviews(versions: list[str], path: str) -> Errors:
-    if not versions:
-        return [fields.required(path)]
-    errors: Errors = []
-    for i, version in enumerate(versions):
-        if version in versions[:i]:
-            errors.append(fields.invalid(f"{path}[{i}]", version, "duplicate version"))
-            continue
-        errors += [fields.invalid(f"{path}[{i}]", version, m) for m in text.dns1035_label(version)]
-    if not {"v1", "v1beta1"} & set(versions):
-        errors.append(fields.invalid(path, versions, "must include at least one of v1, v1beta1"))
-    return errors
 
 
 def _names(names: Obj, path: str) -> Errors:
