@@ -1,4 +1,4 @@
-"""How a CustomResourceDefinition converts between its versions (apiextensions-apiserver: apis/apiextensions/validation).
+"""How a definition converts between its versions (apiextensions-apiserver: apis/apiextensions/validation).
 
 *Note*: a CA bundle is not looked at.
 """
@@ -22,7 +22,7 @@ def one_of(value: str, accepted: tuple[str, ...], path: str) -> Errors:
     return [fields.not_supported(path, value, accepted) if value else fields.required(path)]
 
 
-def conversion(conversion: Obj | None) -> Errors:
+def conversion_errors(conversion: Obj | None) -> Errors:
     if conversion is None:
         return []
     strategy, at = conversion.get("strategy", ""), "spec.conversion"

@@ -7,11 +7,12 @@ the paths in its messages say.
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from controlplane.apiserver import fields
 from controlplane.apiserver.fields import FieldError, Raw, go_json
 from controlplane.apiserver.validation import text
-from controlplane.apiserver.validation.crd_conversion import one_of
+from controlplane.apiserver.validation.crd_conversion import conversion_errors, one_of
 from controlplane.apiserver.validation.meta import immutable
 from controlplane.apiserver.validation.schemas import schema_errors
 from controlplane.apiserver.validation.semantics import same
@@ -201,7 +202,7 @@ def _spec(spec: Obj) -> Errors:
     if conversion is not None and conversion.get("strategy") != "None" and spec.get("preserveUnknownFields"):
         told = "must be None if spec.preserveUnknownFields is true"
         errors.append(fields.invalid("spec.conversion.strategy", conversion.get("strategy", ""), told))
-    return errors + conversion(conversion)
+    return errors + conversion_errors(conversion)
 
 
 def _has_status(of: Obj) -> bool:
