@@ -19,7 +19,10 @@ PRIVILEGED = 10000  # is added to ports below 1024 where only root may listen th
 
 
 class ProcessNetwork(Network):
-    """Takes the rules of all nodes and listens at the addresses that they are about."""
+    """Takes the rules of all nodes and listens at the addresses that they are about.
+
+    A kube-proxy of your own must write `NodeRules`: others do not say which addresses they are about.
+    """
 
     def __init__(self, loop: Loop, io: InputOutput, addresses: Addresses) -> None:
         super().__init__(loop)
@@ -51,8 +54,7 @@ class ProcessNetwork(Network):
         ours = (f"127.{self.addresses.block}.", self.addresses.service_net + ".")
         by_name = {name: ip for ip, name in self._addresses.items()}
         for node, rules in self._rules.items():
-            assert isinstance(rules, NodeRules)
-            for ip, port in rules.table:
+            for ip, port in rules.table if isinstance(rules, NodeRules) else ():
                 if not ip:
                     choose = functools.partial(self._route, node, "", port)
                     wanted[self.place(by_name[node], port)] = choose
