@@ -9,8 +9,11 @@ its log; it ends with its shim, and the shim ends with the program that runs thi
 from __future__ import annotations
 
 import itertools
+import shutil
 import signal
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from controlplane.clock import WallLoop
@@ -83,6 +86,7 @@ class ProcessRuntime:
         self._commands: dict[int, ExecDone] = {}
         self._numbers = itertools.count(1)
         self._shim: Supervisor | None = None
+        self._root: Path | None = None  # the folder of all that is here; it outlives a shim that is killed
 
     # The machine ----------------------------------------------------------------------------------------------------
 
@@ -101,6 +105,9 @@ class ProcessRuntime:
         shim, self._shim = self._shim, None
         if shim is not None:
             shim.close()
+        root, self._root = self._root, None
+        if root is not None:
+            shutil.rmtree(root, ignore_errors=True)
         for one in self._containers.values():
             self._vanish(one)
         for sandbox in self._sandboxes.values():
@@ -117,7 +124,9 @@ class ProcessRuntime:
     def shim(self) -> Supervisor:
         """The process that starts ours; it is started when it is first needed."""
         if self._shim is None:
-            self._shim = Supervisor(self.io, self._reported, self._lost)
+            if self._root is None:
+                self._root = Path(tempfile.mkdtemp(prefix="controlplane-"))  # 0700: volumes hold Secrets
+            self._shim = Supervisor(self.io, self._root, self._reported, self._lost)
         return self._shim
 
     def _lost(self) -> None:

@@ -81,16 +81,15 @@ class Shim:
     def run(self) -> None:
         """Serve until the other end is gone."""
         try:
-            while os.getppid() == self.parent:
-                for key, _ in self.selector.select(TICK):
-                    key.data()
-                self._look()
-        except EOFError:
-            pass
+            with contextlib.suppress(EOFError):
+                while os.getppid() == self.parent:
+                    for key, _ in self.selector.select(TICK):
+                        key.data()
+                    self._look()
         finally:
             self.kill("")
             self._wait()
-            shutil.rmtree(self.root, ignore_errors=True)
+        shutil.rmtree(self.root, ignore_errors=True)  # not after a mistake of ours: another shim will take over
 
     def _wait(self) -> None:
         """Wait until those that were killed are gone."""

@@ -5,12 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,16 +21,20 @@ PATIENCE = 5.0  # seconds that the shim gets to end what it started
 
 
 class Supervisor:
-    """A shim and the folder `root` that goes with it.  `on_report` hears its reports on the cluster's loop.
+    """A shim, which removes the folder `root` at its end.  `on_report` hears its reports on the cluster's loop.
 
     `on_loss` hears there if the shim ended without being asked to.
     """
 
     def __init__(
-        self, io: InputOutput, on_report: Callable[[dict[str, Any]], None], on_loss: Callable[[], None]
+        self,
+        io: InputOutput,
+        root: Path,
+        on_report: Callable[[dict[str, Any]], None],
+        on_loss: Callable[[], None],
     ) -> None:
         self.io = io
-        self.root = Path(tempfile.mkdtemp(prefix="controlplane-"))  # 0700: volumes hold Secrets
+        self.root = root
         self._on_report = on_report
         self._on_loss = on_loss
         self._socket, theirs = socket.socketpair()
@@ -81,7 +83,7 @@ class Supervisor:
             self._on_loss()
 
     def close(self) -> None:
-        """End everything that runs here, and remove the folder."""
+        """End everything that runs here."""
         if self._closed:
             return
         self._closed = True
@@ -93,7 +95,6 @@ class Supervisor:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        shutil.rmtree(self.root, ignore_errors=True)
 
     def _hang_up(self) -> None:
         self.io.asyncio.remove_reader(self._number)

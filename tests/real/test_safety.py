@@ -96,12 +96,14 @@ def test_containers_whose_supervisor_is_killed_start_again(cluster: Cluster) -> 
     runtime = cluster.machine("node-a").runtime
     before = {one["metadata"]["name"] for one in cluster.pods("app=web") if one["spec"]["nodeName"] == "node-a"}
     restarts = {name: main_status(cluster, name)["restartCount"] for name in before}
+    root = runtime.shim.root
     os.kill(runtime.shim.pid, signal.SIGKILL)
     cluster.run_until(
         lambda client: all(main_status(cluster, name)["restartCount"] > restarts[name] for name in before),
         timeout="20s",
     )
     cluster.run_until(lambda client: all(map(is_ready, cluster.pods("app=web"))), timeout="30s")
+    assert runtime.shim.root == root  # with the volumes of the Pods
 
 
 def test_nothing_is_left_of_a_cluster_that_was_stopped() -> None:
