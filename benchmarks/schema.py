@@ -80,7 +80,7 @@ def first(statement: str) -> float:
     return float(out.stdout) * 1e6
 
 
-def main() -> None:
+def main(arguments: list[str]) -> None:
     pod = type_of("v1", "Pod")
     assert pod is not None
     raw = codec.encode(POD)
@@ -105,4 +105,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
