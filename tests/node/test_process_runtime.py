@@ -248,7 +248,8 @@ def test_a_kubelet_that_starts_again_adopts_what_runs(cluster: Cluster) -> None:
 
 
 PARENT = """
-import os, sys
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what runs in the background begins with it ignored
 from tests.real.cluster import pod, real_cluster
 with real_cluster() as cluster:
     env = [{"name": "MARK", "value": sys.argv[1]}]
@@ -266,11 +267,14 @@ def test_no_process_outlives_the_program_however_it_ends(number: signal.Signals)
     mark = uuid.uuid4().hex
     command = [sys.executable, "-c", PARENT, mark]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as parent:
-        assert parent.stdout is not None
-        assert parent.stdout.readline() == "up\n"
-        assert wait(lambda: len(processes(mark)) == 4)  # the parent itself, App, and the two that went away
-        parent.send_signal(number)
-        parent.wait(10)
+        try:
+            assert parent.stdout is not None
+            assert parent.stdout.readline() == "up\n"
+            assert wait(lambda: len(processes(mark)) == 4)  # the parent itself, App, and the two that went away
+            parent.send_signal(number)
+            parent.wait(10)
+        finally:
+            parent.kill()
     assert wait(lambda: not processes(mark))
 
 
