@@ -11,6 +11,7 @@ from typing import Any
 from controlplane.apiserver import errors
 from controlplane.apiserver.options import DeleteOptions
 from controlplane.apiserver.registry import Call, Registry, Written
+from controlplane.apiserver.resources import ResourceInfo
 from controlplane.apiserver.watch_cache import Entry
 from controlplane.clock import parse_time, rfc3339
 
@@ -72,7 +73,7 @@ def _mark(registry: Registry, obj: Obj, options: DeleteOptions) -> tuple[Obj, bo
     """(the object as it is to be stored, is it to be removed at once?).  The same object means: store nothing."""
     now = registry.server.loop.now()
     if (registry.info.group, registry.info.plural) == ("", "namespaces"):
-        return _mark_namespace(obj, options, now)
+        return _mark_namespace(registry.info, obj, options, now)
     graceful, changes = _grace(registry, obj, options, now)
     if graceful and not changes:
         return obj, False
@@ -141,7 +142,7 @@ def _finalizers(registry: Registry, meta: Obj, options: DeleteOptions) -> list[s
     return kept + [ORPHAN] * orphan + [FOREGROUND] * foreground
 
 
-def _mark_namespace(obj: Obj, options: DeleteOptions, now: float) -> tuple[Obj, bool]:
+def _mark_namespace(info: ResourceInfo, obj: Obj, options: DeleteOptions, now: float) -> tuple[Obj, bool]:
     """A namespace is emptied first: its finalizer in `spec` holds it (pkg/registry/core/namespace/storage)."""
     meta, spec = obj["metadata"], obj.get("spec") or {}
     if "deletionTimestamp" not in meta:
@@ -157,12 +158,5 @@ def _mark_namespace(obj: Obj, options: DeleteOptions, now: float) -> tuple[Obj, 
         going = {**obj, "metadata": meta, "status": {**(obj.get("status") or {}), "phase": "Terminating"}}
         return going, not spec.get("finalizers") and not meta.get("finalizers")
     if spec.get("finalizers"):
-        raise errors.conflict(_NAMESPACE, meta["name"], PURGING)
+        raise errors.conflict(info, meta["name"], PURGING)
     return obj, not meta.get("finalizers")
-
-
-class _Namespace:
-    group, plural, kind = "", "namespaces", "Namespace"
-
-
-_NAMESPACE: errors.Named = _Namespace()

@@ -294,7 +294,6 @@ class Registry:
             parse_version(meta["resourceVersion"])
             raise errors.conflict(self.info, call.name)
         self._check_namespace(call, meta)
-        self._keep_system_fields(meta, before)
         context = self.server.context(call)
         if status:
             self.strategy.prepare_for_status_update(new, old, context)
@@ -334,19 +333,6 @@ class Registry:
                 "ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: "
                 f"{wanted}, UID in object meta: {before.get('uid', '')}",
             )
-
-    def _keep_system_fields(self, meta: Obj, before: Obj) -> None:
-        """What no update can change: who the object is, when it was made, and that it is being deleted."""
-        meta["uid"] = meta.get("uid") or before["uid"]
-        meta["creationTimestamp"] = before["creationTimestamp"]
-        if "deletionTimestamp" in before:
-            meta["deletionTimestamp"] = before["deletionTimestamp"]
-        if "deletionGracePeriodSeconds" in before and "deletionGracePeriodSeconds" not in meta:
-            meta["deletionGracePeriodSeconds"] = before["deletionGracePeriodSeconds"]
-        if "generation" in before:
-            meta["generation"] = before["generation"]
-        else:
-            meta.pop("generation", None)
 
     # Shared ---------------------------------------------------------------------------------------------------------
 

@@ -55,7 +55,7 @@ class Storage:
         self.cache = WatchCache(store, self.prefix, now, triggers, convert, keeps_decoded=info.plural != "events")
 
     def key(self, namespace: str, name: str) -> bytes:
-        return self.prefix + (f"{namespace}/{name}" if self.info.namespaced else name).encode()
+        return self.info.key(namespace, name).encode()
 
     def internal(self, obj: Obj) -> Obj:
         """An object in the one form in which a kind is validated, whatever version it came in."""

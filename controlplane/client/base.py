@@ -286,5 +286,17 @@ PATCH_TYPES: dict[str, str] = {
 }
 
 
+def watch_query(resource_version: str, label_selector: str, field_selector: str, bookmarks: bool) -> dict[str, str]:
+    """The query string of a watch, without what is empty: every transport asks for the same."""
+    query = {
+        "watch": "true",
+        "allowWatchBookmarks": "true" if bookmarks else "",
+        "resourceVersion": resource_version,
+        "labelSelector": label_selector,
+        "fieldSelector": field_selector,
+    }
+    return {name: value for name, value in query.items() if value}
+
+
 def _ns(kind: Resource, namespace: str | None) -> str | None:
     return (namespace or "default") if kind.namespaced else None

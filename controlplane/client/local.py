@@ -14,7 +14,17 @@ from controlplane.apiserver.codec import copy_json, decode
 from controlplane.apiserver.resources import ResourceInfo
 from controlplane.apiserver.server import ApiServer
 from controlplane.apiserver.watch_cache import Entry, WatchStream
-from controlplane.client.base import ApiError, Client, CloseHandler, EventHandler, Obj, Objs, Resource, Watch
+from controlplane.client.base import (
+    ApiError,
+    Client,
+    CloseHandler,
+    EventHandler,
+    Obj,
+    Objs,
+    Resource,
+    Watch,
+    watch_query,
+)
 
 
 class LocalClient(Client):
@@ -54,8 +64,7 @@ class LocalClient(Client):
         body: Any = None,
         content_type: str = "application/json",
     ) -> Any:
-        headers = {"content-type": content_type} if content_type != "application/json" else {}
-        response = self._send(Request(method, path, query or {}, headers, body, self.identity))
+        response = self._ask(method, path, query, body, content_type)
         if response.entry is not None:
             return response.entry.copy()
         if response.listing is not None:
@@ -71,15 +80,14 @@ class LocalClient(Client):
         body: Any = None,
         content_type: str = "application/json",
     ) -> None:
-        headers = {"content-type": content_type} if content_type != "application/json" else {}
-        self._send(Request(method, path, query or {}, headers, body, self.identity))
+        self._ask(method, path, query, body, content_type)
 
     def list_shared(
         self, resource: str, namespace: str | None = None, *, label_selector: str = "", field_selector: str = ""
     ) -> tuple[Objs, str]:
         query = {k: v for k, v in (("labelSelector", label_selector), ("fieldSelector", field_selector)) if v}
         path = self.resource(resource).path(namespace)
-        listing = self._send(Request("GET", path, query, {}, None, self.identity)).listing
+        listing = self._ask("GET", path, query).listing
         assert listing is not None
         return [entry.obj for entry in listing.entries], listing.meta["resourceVersion"]
 
@@ -95,21 +103,23 @@ class LocalClient(Client):
         bookmarks: bool = True,
         on_close: CloseHandler | None = None,
     ) -> Watch:
-        query = {
-            "watch": "true",
-            "allowWatchBookmarks": "true" if bookmarks else "",
-            "resourceVersion": resource_version,
-            "labelSelector": label_selector,
-            "fieldSelector": field_selector,
-        }
+        query = watch_query(resource_version, label_selector, field_selector, bookmarks)
         path = self.resource(resource).path(namespace)
-        response = self._send(Request("GET", path, {k: v for k, v in query.items() if v}, {}, None, self.identity))
+        response = self._ask("GET", path, query)
         assert response.watch is not None
         return _LocalWatch(self.server, response.watch, handler, on_close)
 
-    def _send(self, request: Request) -> Response:
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str] | None,
+        body: Any = None,
+        content_type: str = "application/json",
+    ) -> Response:
         """The server's answer; ApiError if it is a refusal."""
-        response = self.server.handle(request)
+        headers = {"content-type": content_type} if content_type != "application/json" else {}
+        response = self.server.handle(Request(method, path, query or {}, headers, body, self.identity))
         if response.status >= 400:
             body = response.body
             raise ApiError(copy_json(body) if isinstance(body, dict) else _status(response.status, str(body)))

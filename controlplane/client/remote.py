@@ -19,7 +19,17 @@ import threading
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from controlplane.client.base import ApiError, Client, CloseHandler, Disconnected, EventHandler, Obj, Resource, Watch
+from controlplane.client.base import (
+    ApiError,
+    Client,
+    CloseHandler,
+    Disconnected,
+    EventHandler,
+    Obj,
+    Resource,
+    Watch,
+    watch_query,
+)
 from controlplane.clock import WallLoop
 
 if TYPE_CHECKING:
@@ -160,15 +170,9 @@ class RemoteClient(Client):
         bookmarks: bool = True,
         on_close: CloseHandler | None = None,
     ) -> Watch:
-        query = {
-            "watch": "true",
-            "allowWatchBookmarks": "true" if bookmarks else "",
-            "resourceVersion": resource_version,
-            "labelSelector": label_selector,
-            "fieldSelector": field_selector,
-        }
+        query = watch_query(resource_version, label_selector, field_selector, bookmarks)
         path = self.resource(resource).path(namespace)
-        response = self._open("GET", path, {k: v for k, v in query.items() if v}, None, "", SILENCE)
+        response = self._open("GET", path, query, None, "", SILENCE)
         return _RemoteWatch(self.loop, response, handler, on_close)
 
 
